@@ -1,1 +1,34 @@
-//! Placeholder.
+//! The Amazon States Language (<https://states-language.net>), pure.
+//!
+//! A definition is parsed once into a [`StateMachine`]; [`step`] then moves an [`Execution`] by one
+//! [`Event`] and says what became history and what has to be done. This crate must never read a clock,
+//! draw unseeded randomness, do IO, spawn, or know a storage or network type: its `clippy.toml` bans them.
+
+mod context_object;
+mod data_flow;
+mod definition;
+mod event;
+mod execution;
+mod history;
+mod history_json;
+pub mod jsonpath;
+pub mod limits;
+mod payload_template;
+mod query_path;
+mod reference_path;
+mod retry;
+mod states;
+mod states_error;
+mod step;
+mod timestamp;
+
+pub use definition::{Diagnostic, DiagnosticCode, Severity, StateMachine};
+pub use event::{Event, EventKind};
+pub use execution::{
+    Activity, Branch, BranchId, Command, Execution, ExecutionContext, PendingTask, Status, TaskWork, Work, WorkId,
+};
+pub use history::{HistoryDetails, HistoryEvent, StateType};
+pub use states::{Resource, State};
+pub use states_error::StatesError;
+pub use step::{Transition, step};
+pub use timestamp::Timestamp;

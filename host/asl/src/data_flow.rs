@@ -1,0 +1,115 @@
+//! Input and output processing: InputPath, Parameters, ResultSelector, ResultPath, OutputPath, in that order
+//! (specification, "Input and Output Processing").
+//!
+//! Errors carry the bare cause; `step` adds which state was running.
+
+use crate::context_object::ContextObject;
+use crate::definition::Fields;
+use crate::payload_template::PayloadTemplate;
+use crate::query_path::QueryPath;
+use crate::reference_path::ReferencePath;
+use crate::states_error::StatesError;
+use serde_json::{Value, json};
+use std::borrow::Cow;
+
+/// InputPath and OutputPath: what every state but Fail has. `None` is `null`, which gives `{}`.
+#[derive(Clone, Debug)]
+pub(crate) struct Paths {
+    input_path: Option<QueryPath>,
+    output_path: Option<QueryPath>,
+}
+
+/// Parameters, ResultSelector and ResultPath: what Task and Pass add. `None` in `result_path` is `null`.
+#[derive(Clone, Debug)]
+pub(crate) struct ResultFlow {
+    parameters: Option<PayloadTemplate>,
+    result_selector: Option<PayloadTemplate>,
+    result_path: Option<ReferencePath>,
+}
+
+impl Paths {
+    pub(crate) fn parse(fields: &mut Fields<'_>) -> Paths {
+        Paths { input_path: fields.path_or_null("InputPath"), output_path: fields.path_or_null("OutputPath") }
+    }
+
+    /// What InputPath selects of the raw input.
+    pub(crate) fn input<'v>(
+        &self,
+        raw: &'v Value,
+        context: &'v ContextObject<'_>,
+    ) -> Result<Cow<'v, Value>, StatesError> {
+        select_or_empty(self.input_path.as_ref(), raw, context)
+    }
+
+    /// What OutputPath selects of the state's output.
+    pub(crate) fn output(&self, output: Value, context: &ContextObject<'_>) -> Result<Value, StatesError> {
+        if self.output_path.as_ref().is_some_and(|path| path.as_str() == "$") {
+            return Ok(output);
+        }
+        select_or_empty(self.output_path.as_ref(), &output, context).map(Cow::into_owned)
+    }
+}
+
+impl ResultFlow {
+    pub(crate) fn parse(fields: &mut Fields<'_>, with_selector: bool) -> ResultFlow {
+        ResultFlow {
+            parameters: fields.payload_template("Parameters"),
+            result_selector: if with_selector { fields.payload_template("ResultSelector") } else { None },
+            result_path: fields.reference_path_or_null("ResultPath"),
+        }
+    }
+
+    /// The effective input: Parameters applied to what InputPath selected.
+    pub(crate) fn parameters(&self, input: Cow<'_, Value>, context: &ContextObject<'_>) -> Result<Value, StatesError> {
+        match &self.parameters {
+            Some(template) => template.evaluate(&input, context),
+            None => Ok(input.into_owned()),
+        }
+    }
+
+    /// The result placed into the raw input: ResultSelector, then ResultPath.
+    pub(crate) fn merge(
+        &self,
+        raw: &Value,
+        result: Value,
+        context: &ContextObject<'_>,
+    ) -> Result<Value, StatesError> {
+        let result = match &self.result_selector {
+            Some(template) => template.evaluate(&result, context)?,
+            None => result,
+        };
+        place(self.result_path.as_ref(), raw, result)
+    }
+}
+
+/// Puts `result` where `path` says; `None` (null) discards it.
+pub(crate) fn place(path: Option<&ReferencePath>, raw: &Value, result: Value) -> Result<Value, StatesError> {
+    match path {
+        None => Ok(raw.clone()),
+        Some(path) if path.is_root() => Ok(result),
+        Some(path) => path
+            .apply(raw.clone(), result)
+            .map_err(|cause| StatesError::new(StatesError::RESULT_PATH_MATCH_FAILURE, cause)),
+    }
+}
+
+/// The value at `path`, with the JSONPath engine's message when there is none.
+pub(crate) fn select<'v>(
+    path: &QueryPath,
+    value: &'v Value,
+    context: &'v ContextObject<'_>,
+) -> Result<Cow<'v, Value>, StatesError> {
+    path.select(value, context)
+        .map_err(|error| StatesError::runtime(format!("Invalid path '{}' : {error}", path.as_str())))
+}
+
+fn select_or_empty<'v>(
+    path: Option<&QueryPath>,
+    value: &'v Value,
+    context: &'v ContextObject<'_>,
+) -> Result<Cow<'v, Value>, StatesError> {
+    match path {
+        Some(path) => select(path, value, context),
+        None => Ok(Cow::Owned(json!({}))),
+    }
+}

@@ -1,0 +1,86 @@
+//! Problems of a definition (API: ValidateStateMachineDefinitionDiagnostic).
+
+use std::fmt;
+
+/// How bad a problem is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// The definition cannot be created.
+    Error,
+    /// It can, but is probably not what was meant.
+    Warning,
+}
+
+impl Severity {
+    /// The API's name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Severity::Error => "ERROR",
+            Severity::Warning => "WARNING",
+        }
+    }
+}
+
+/// What kind of problem (API reference, section 7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DiagnosticCode {
+    /// The text is not JSON.
+    InvalidJsonDescription,
+    /// A field is missing, unknown, or has a wrong value.
+    SchemaValidationFailed,
+    /// A transition leads nowhere, or a state cannot be reached.
+    MissingTransitionTarget,
+    /// Legal in ASL, but this release cannot run it.
+    NotSupported,
+    /// A path-like value stands under a key without `.$` (warning).
+    NoDollar,
+    /// A path stands in Pass.Result, which is never evaluated (warning).
+    PassResultIsStatic,
+}
+
+impl DiagnosticCode {
+    /// The API's name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            DiagnosticCode::InvalidJsonDescription => "INVALID_JSON_DESCRIPTION",
+            DiagnosticCode::SchemaValidationFailed | DiagnosticCode::NotSupported => "SCHEMA_VALIDATION_FAILED",
+            DiagnosticCode::MissingTransitionTarget => "MISSING_TRANSITION_TARGET",
+            DiagnosticCode::NoDollar => "NO_DOLLAR",
+            DiagnosticCode::PassResultIsStatic => "PASS_RESULT_IS_STATIC",
+        }
+    }
+}
+
+/// One problem of a definition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// How bad it is.
+    pub severity: Severity,
+    /// What kind it is.
+    pub code: DiagnosticCode,
+    /// What is wrong, for a person.
+    pub message: String,
+    /// JSON pointer to the place, such as `/States/A/Next`.
+    pub location: Option<String>,
+}
+
+impl Diagnostic {
+    pub(crate) fn error(code: DiagnosticCode, message: impl Into<String>, location: impl Into<String>) -> Diagnostic {
+        Diagnostic { severity: Severity::Error, code, message: message.into(), location: Some(location.into()) }
+    }
+
+    pub(crate) fn warning(code: DiagnosticCode, message: impl Into<String>, location: impl Into<String>) -> Diagnostic {
+        Diagnostic { severity: Severity::Warning, ..Diagnostic::error(code, message, location) }
+    }
+}
+
+impl fmt::Display for Diagnostic {
+    /// `CODE: message at /location`, the grammar of InvalidDefinition messages.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}: {}", self.code.as_str(), self.message)?;
+        match &self.location {
+            Some(location) => write!(formatter, " at {location}"),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! Definitions: the text of a state machine, parsed and validated once into types that cannot be wrong.
+//!
+//! All problems are reported together, each with the place it was found at. Nothing here runs a state.
+
+mod diagnostic;
+mod fields;
+mod state_machine;
+
+pub use diagnostic::{Diagnostic, DiagnosticCode, Severity};
+pub(crate) use fields::Fields;
+pub(crate) use state_machine::query_language;
+pub use state_machine::StateMachine;

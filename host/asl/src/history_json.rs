@@ -1,0 +1,153 @@
+//! History events in the form of GetExecutionHistory (API reference, section 3).
+//!
+//! One table decides the name of an event and of its details member. It must never drop an event.
+
+use crate::history::{HistoryDetails, HistoryEvent};
+use serde_json::{Map, Value, json};
+
+impl HistoryEvent {
+    /// The API form. Without `include_execution_data` inputs, outputs and parameters are left out while
+    /// the details object stays (GetExecutionHistory, `includeExecutionData`).
+    pub fn to_api_json(&self, include_execution_data: bool) -> Value {
+        let mut event = Map::new();
+        event.insert("timestamp".into(), json!(self.timestamp.as_seconds()));
+        event.insert("type".into(), json!(self.type_name()));
+        event.insert("id".into(), json!(self.id));
+        event.insert("previousEventId".into(), json!(self.previous_event_id));
+        if let Some((member, mut details)) = self.details.member() {
+            if !include_execution_data {
+                for data in ["input", "output", "parameters"] {
+                    details.remove(data);
+                }
+            }
+            event.insert(member.into(), Value::Object(details));
+        }
+        Value::Object(event)
+    }
+
+    /// The event's type, such as `PassStateEntered`.
+    pub fn type_name(&self) -> String {
+        let name = match &self.details {
+            HistoryDetails::StateEntered { state_type, .. } => return format!("{}StateEntered", state_type.as_str()),
+            HistoryDetails::StateExited { state_type, .. } => return format!("{}StateExited", state_type.as_str()),
+            HistoryDetails::ExecutionStarted { .. } => "ExecutionStarted",
+            HistoryDetails::ExecutionSucceeded { .. } => "ExecutionSucceeded",
+            HistoryDetails::ExecutionFailed { .. } => "ExecutionFailed",
+            HistoryDetails::ExecutionAborted { .. } => "ExecutionAborted",
+            HistoryDetails::ExecutionTimedOut { .. } => "ExecutionTimedOut",
+            HistoryDetails::LambdaFunctionScheduled { .. } => "LambdaFunctionScheduled",
+            HistoryDetails::LambdaFunctionStarted => "LambdaFunctionStarted",
+            HistoryDetails::LambdaFunctionSucceeded { .. } => "LambdaFunctionSucceeded",
+            HistoryDetails::LambdaFunctionFailed { .. } => "LambdaFunctionFailed",
+            HistoryDetails::LambdaFunctionTimedOut { .. } => "LambdaFunctionTimedOut",
+            HistoryDetails::TaskScheduled(_) => "TaskScheduled",
+            HistoryDetails::TaskStarted { .. } => "TaskStarted",
+            HistoryDetails::TaskSucceeded { .. } => "TaskSucceeded",
+            HistoryDetails::TaskFailed { .. } => "TaskFailed",
+            HistoryDetails::TaskTimedOut { .. } => "TaskTimedOut",
+        };
+        name.to_owned()
+    }
+}
+
+/// Builds a details object; absent fields are left out, as AWS does.
+#[derive(Default)]
+struct Details(Map<String, Value>);
+
+impl Details {
+    fn text(mut self, name: &str, value: &str) -> Details {
+        self.0.insert(name.into(), Value::String(value.to_owned()));
+        self
+    }
+
+    fn optional(mut self, name: &str, value: Option<Value>) -> Details {
+        if let Some(value) = value {
+            self.0.insert(name.into(), value);
+        }
+        self
+    }
+
+    /// A payload with its `...Details` companion; API replies never truncate.
+    fn payload(self, name: &str, value: &str) -> Details {
+        let companion = format!("{name}Details");
+        self.text(name, value).optional(&companion, Some(json!({"truncated": false})))
+    }
+
+    fn failure(self, error: Option<&String>, cause: Option<&String>) -> Details {
+        self.optional("error", error.map(|text| json!(text))).optional("cause", cause.map(|text| json!(text)))
+    }
+
+    fn resource(self, resource_type: &str, resource: &str) -> Details {
+        self.text("resourceType", resource_type).text("resource", resource)
+    }
+}
+
+impl HistoryDetails {
+    fn member(&self) -> Option<(&'static str, Map<String, Value>)> {
+        let new = Details::default;
+        let (member, details) = match self {
+            HistoryDetails::ExecutionStarted { input, role_arn } => {
+                ("executionStartedEventDetails", new().payload("input", input).text("roleArn", role_arn))
+            }
+            HistoryDetails::ExecutionSucceeded { output } => {
+                ("executionSucceededEventDetails", new().payload("output", output))
+            }
+            HistoryDetails::ExecutionFailed { error, cause } => {
+                ("executionFailedEventDetails", new().failure(error.as_ref(), cause.as_ref()))
+            }
+            HistoryDetails::ExecutionAborted { error, cause } => {
+                ("executionAbortedEventDetails", new().failure(error.as_ref(), cause.as_ref()))
+            }
+            HistoryDetails::ExecutionTimedOut { error, cause } => {
+                ("executionTimedOutEventDetails", new().failure(error.as_ref(), cause.as_ref()))
+            }
+            HistoryDetails::StateEntered { name, input, .. } => {
+                ("stateEnteredEventDetails", new().text("name", name).payload("input", input))
+            }
+            HistoryDetails::StateExited { name, output, .. } => {
+                ("stateExitedEventDetails", new().text("name", name).payload("output", output))
+            }
+            HistoryDetails::LambdaFunctionScheduled { resource, input, timeout_in_seconds } => (
+                "lambdaFunctionScheduledEventDetails",
+                new()
+                    .text("resource", resource)
+                    .payload("input", input)
+                    .optional("timeoutInSeconds", timeout_in_seconds.map(Value::from)),
+            ),
+            HistoryDetails::LambdaFunctionStarted => return None,
+            HistoryDetails::LambdaFunctionSucceeded { output } => {
+                ("lambdaFunctionSucceededEventDetails", new().payload("output", output))
+            }
+            HistoryDetails::LambdaFunctionFailed { error, cause } => {
+                ("lambdaFunctionFailedEventDetails", new().failure(error.as_ref(), cause.as_ref()))
+            }
+            HistoryDetails::LambdaFunctionTimedOut { error, cause } => {
+                ("lambdaFunctionTimedOutEventDetails", new().failure(error.as_ref(), cause.as_ref()))
+            }
+            HistoryDetails::TaskScheduled(task) => (
+                "taskScheduledEventDetails",
+                new()
+                    .resource(&task.resource_type, &task.resource)
+                    .text("region", &task.region)
+                    .text("parameters", &task.parameters)
+                    .optional("timeoutInSeconds", task.timeout_in_seconds.map(Value::from))
+                    .optional("heartbeatInSeconds", task.heartbeat_in_seconds.map(Value::from)),
+            ),
+            HistoryDetails::TaskStarted { resource_type, resource } => {
+                ("taskStartedEventDetails", new().resource(resource_type, resource))
+            }
+            HistoryDetails::TaskSucceeded { resource_type, resource, output } => {
+                ("taskSucceededEventDetails", new().resource(resource_type, resource).payload("output", output))
+            }
+            HistoryDetails::TaskFailed { resource_type, resource, error, cause } => (
+                "taskFailedEventDetails",
+                new().resource(resource_type, resource).failure(error.as_ref(), cause.as_ref()),
+            ),
+            HistoryDetails::TaskTimedOut { resource_type, resource, error, cause } => (
+                "taskTimedOutEventDetails",
+                new().resource(resource_type, resource).failure(error.as_ref(), cause.as_ref()),
+            ),
+        };
+        Some((member, details.0))
+    }
+}

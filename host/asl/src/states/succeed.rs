@@ -1,0 +1,25 @@
+//! The Succeed state (specification, "Succeed State").
+
+use super::{Next, Outcome};
+use crate::context_object::ContextObject;
+use crate::data_flow::Paths;
+use crate::definition::Fields;
+use crate::states_error::StatesError;
+use serde_json::Value;
+
+/// Ends its branch well.
+#[derive(Clone, Debug)]
+pub(crate) struct SucceedState {
+    paths: Paths,
+}
+
+impl SucceedState {
+    pub(super) fn parse(fields: &mut Fields<'_>) -> SucceedState {
+        SucceedState { paths: Paths::parse(fields) }
+    }
+
+    pub(super) fn enter(&self, raw: &Value, context: &ContextObject<'_>) -> Result<Outcome, StatesError> {
+        let input = self.paths.input(raw, context)?.into_owned();
+        Ok(Outcome::Exit { output: self.paths.output(input, context)?, next: Next::End })
+    }
+}

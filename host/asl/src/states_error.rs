@@ -1,0 +1,66 @@
+//! Errors of the workflow's own world: what Retry, Catch, history and callers see (specification, "Errors").
+//!
+//! A host failure must never become one of these.
+
+use crate::limits;
+use serde::{Deserialize, Serialize};
+
+/// An error name with its cause. Either may be absent: a Fail state or a worker may leave them out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatesError {
+    /// The error name, such as `States.Timeout` or one that a task chose.
+    pub error: Option<String>,
+    /// A human-readable or JSON text.
+    pub cause: Option<String>,
+}
+
+impl StatesError {
+    /// `States.Timeout`: has no cause in history.
+    pub const TIMEOUT: &'static str = "States.Timeout";
+    /// `States.Runtime`: never retried, never caught.
+    pub const RUNTIME: &'static str = "States.Runtime";
+    /// `States.DataLimitExceeded`: a payload is over its quota.
+    pub const DATA_LIMIT_EXCEEDED: &'static str = "States.DataLimitExceeded";
+    /// `States.NoChoiceMatched`: no rule of a Choice state matched and it has no Default.
+    pub const NO_CHOICE_MATCHED: &'static str = "States.NoChoiceMatched";
+    /// `States.ResultPathMatchFailure`: ResultPath cannot be applied to the state input.
+    pub const RESULT_PATH_MATCH_FAILURE: &'static str = "States.ResultPathMatchFailure";
+
+    /// An error with name and cause, each cut to what history can hold.
+    pub fn new(error: impl Into<String>, cause: impl Into<String>) -> StatesError {
+        StatesError {
+            error: Some(truncated(error.into(), limits::ERROR_CHARACTERS)),
+            cause: Some(truncated(cause.into(), limits::CAUSE_CHARACTERS)),
+        }
+    }
+
+    /// `States.Runtime` with `cause`.
+    pub fn runtime(cause: impl Into<String>) -> StatesError {
+        StatesError::new(StatesError::RUNTIME, cause)
+    }
+
+    /// `States.Timeout`, which carries no cause.
+    pub fn timeout() -> StatesError {
+        StatesError { error: Some(StatesError::TIMEOUT.to_owned()), cause: None }
+    }
+
+    /// `States.DataLimitExceeded` for what `origin` (a state name, a function ARN, a service) returned.
+    pub fn data_limit_exceeded(origin: &str) -> StatesError {
+        let cause = format!(
+            "The state/task '{origin}' returned a result with a size exceeding the maximum number of bytes service limit."
+        );
+        StatesError::new(StatesError::DATA_LIMIT_EXCEEDED, cause)
+    }
+
+    /// Whether the error has this name.
+    pub fn is(&self, name: &str) -> bool {
+        self.error.as_deref() == Some(name)
+    }
+}
+
+fn truncated(text: String, characters: usize) -> String {
+    match text.char_indices().nth(characters) {
+        Some((end, _)) => text[..end].to_owned(),
+        None => text,
+    }
+}

@@ -1,0 +1,29 @@
+//! Appends history events: ids, causal parents, and the first events of an execution.
+//!
+//! The only place that makes a [`HistoryEvent`].
+
+use super::Step;
+use crate::execution::Branch;
+use crate::history::{HistoryDetails, HistoryEvent};
+
+impl Step<'_> {
+    /// Appends an event caused by `previous_event_id`; gives its id.
+    pub(super) fn record(&mut self, previous_event_id: u64, details: HistoryDetails) -> u64 {
+        self.execution.last_event_id += 1;
+        let id = self.execution.last_event_id;
+        self.history.push(HistoryEvent { id, previous_event_id, timestamp: self.at, details });
+        id
+    }
+
+    /// Appends an event of `branch`, caused by the branch's last one.
+    pub(super) fn record_in(&mut self, branch: &mut Branch, details: HistoryDetails) {
+        branch.previous_event_id = self.record(branch.previous_event_id, details);
+    }
+
+    /// The first event. Nothing points back to it: the first state's Entered event has no parent (recorded).
+    pub(super) fn record_started(&mut self) {
+        let input = self.execution.input.to_string();
+        let role_arn = self.execution.context.role_arn.clone();
+        self.record(0, HistoryDetails::ExecutionStarted { input, role_arn });
+    }
+}
