@@ -1,0 +1,65 @@
+//! Every bound of the byte-level store, in one place. Bytes, counts and durations only; no behaviour.
+//!
+//! A bound that a caller can run into is answered with [`crate::StoreError::TooLarge`]; the others shape how
+//! work is cut into pieces and are invisible.
+
+use std::time::Duration;
+
+/// Longest key, in bytes, without its space. sled keeps up to 257 keys in an index node and moves a node over
+/// about 128 KiB into a separate file that it never syncs; 384 keeps index nodes below that.
+pub const KEY_BYTES: usize = 384;
+
+/// Longest value, in bytes.
+pub const VALUE_BYTES: usize = 16 * 1024 * 1024;
+
+/// Largest batch, in bytes of keys and values.
+pub const BATCH_BYTES: usize = 64 * 1024 * 1024;
+
+/// Most operations plus expectations in one batch.
+pub const BATCH_ENTRIES: usize = 16_384;
+
+/// Most items in one page of a scan; a larger limit is cut to this.
+pub const PAGE_ITEMS: usize = 1_000;
+
+/// Bytes of keys and values after which a page ends, whatever its limit.
+pub const PAGE_BYTES: usize = 4 * 1024 * 1024;
+
+/// Largest record that an embedded backend writes, in bytes with its envelope. Longer values are cut into
+/// chunks. A sled leaf holds 17 records: 17 of these stay below the 128 KiB of [`KEY_BYTES`].
+pub const RECORD_BYTES: usize = 6 * 1024;
+
+/// Most batches merged into one durable flush. Measured: 64 gives the throughput of no cap at all with a tenth
+/// of the latency.
+pub const GROUP_BATCHES: usize = 64;
+
+/// Bytes of batches after which a group is flushed.
+pub const GROUP_BYTES: usize = 8 * 1024 * 1024;
+
+/// KiB of batches that may wait for the committer; a commit beyond it waits before it enters the queue.
+/// A batch counts as at least one.
+pub const QUEUE_KIB: u32 = 128 * 1024;
+
+/// Keys deleted in one flush by `delete_range`: it yields to commits after that many.
+pub const DELETE_KEYS: usize = 256;
+
+/// Free space, in bytes, below which commits are refused as long as it lasts; the default.
+pub const RESERVE_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Memory for sled's page cache, in bytes; the default.
+pub const CACHE_BYTES: u64 = 256 * 1024 * 1024;
+
+/// Time for opening and checking a store before it counts as damaged; the default. A million transitions
+/// without a clean close were seen to take 7 seconds.
+pub const OPEN_LIMIT: Duration = Duration::from_mins(10);
+
+/// Time for which another handle of the same process may still hold sled's own lock after a close.
+pub const HANDOVER_LIMIT: Duration = Duration::from_secs(5);
+
+/// How often the watermark follows the commits.
+pub const WATERMARK_EVERY: Duration = Duration::from_secs(1);
+
+/// First space byte that the store keeps for itself.
+pub const FIRST_RESERVED_SPACE: u8 = 0xF0;
+
+/// Version of the stored format that this build writes, and the newest that it reads.
+pub const FORMAT: u32 = 1;

@@ -1,0 +1,51 @@
+//! Stored executions beside their checkpoint: the facts of the start, the list entry, log lines.
+
+use super::machine::MachineId;
+use serde::{Deserialize, Serialize};
+use stepwell_asl::{Status, Timestamp};
+
+/// Identifies an execution inside the store; ordered by start time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ExecutionId(pub [u8; 16]);
+
+/// What was asked for when an execution was started; never changes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StartRecord {
+    /// The machine that it runs.
+    pub machine: MachineId,
+    /// The revision of the machine that it is pinned to.
+    pub revision: u64,
+    /// The input text as given.
+    pub input: String,
+    /// The trace header as given.
+    pub trace_header: Option<String>,
+}
+
+/// What a list shows of an execution (API: ExecutionListItem).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExecutionSummary {
+    /// Its name.
+    pub name: String,
+    /// Where it stands.
+    pub status: Status,
+    /// When it was started.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub stopped_at: Option<Timestamp>,
+}
+
+/// One line that a task module logged.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogLine {
+    /// When it was written.
+    pub at: Timestamp,
+    /// `trace`, `debug`, `info`, `warn` or `error`.
+    pub level: String,
+    /// The state whose task wrote it.
+    pub state: String,
+    /// The attempt that wrote it, from 0.
+    pub attempt: u32,
+    /// The text.
+    pub message: String,
+}

@@ -1,0 +1,38 @@
+//! Stored state machines.
+
+use serde::{Deserialize, Serialize};
+use stepwell_asl::Timestamp;
+
+/// Identifies a machine over renames of its name: a machine deleted and created again is another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct MachineId(pub [u8; 16]);
+
+/// A state machine (API: DescribeStateMachine).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MachineRecord {
+    /// Its identity.
+    pub id: MachineId,
+    /// Its ARN.
+    pub arn: String,
+    /// Its name.
+    pub name: String,
+    /// `STANDARD`; the only type of this release.
+    pub machine_type: String,
+    /// The role that executions show; nothing is checked against it.
+    pub role_arn: String,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+    /// Counts changes from 1; the definition text is stored by it.
+    pub revision: u64,
+    /// The API's revision id; none before the first change.
+    pub revision_id: Option<String>,
+    /// As given at creation, JSON.
+    pub logging_configuration: Option<serde_json::Value>,
+    /// As given at creation, JSON.
+    pub tracing_configuration: Option<serde_json::Value>,
+    /// As given at creation, JSON.
+    pub encryption_configuration: Option<serde_json::Value>,
+}
