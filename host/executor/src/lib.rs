@@ -1,1 +1,21 @@
-//! Placeholder.
+//! Drives executions: shards with one writer each, durable timers, tasks, recovery.
+//!
+//! The one way data flows: a message reaches the shard that owns the execution; `step` moves the execution; one
+//! commit makes everything of the turn durable; only then is anyone answered and new work begun.
+//! This crate must never know wasmtime, axum or the AWS wire format: tasks run through [`Integration`].
+
+mod clock;
+mod error;
+mod executor;
+mod integration;
+pub mod integrations;
+pub mod limits;
+mod machines;
+mod request;
+mod shard;
+
+pub use clock::{Clock, SystemClock};
+pub use error::{ExecutorError, StartError, StopError};
+pub use executor::{Executor, ExecutorConfig};
+pub use integration::{Integration, TaskOutcome, TaskRequest};
+pub use request::{StartRequest, Started};

@@ -1,0 +1,57 @@
+//! Host failures of the executor. None of them is ever an error of a workflow.
+
+use stepwell_store::StoreError;
+
+/// The executor could not begin.
+#[derive(Debug, thiserror::Error)]
+pub enum ExecutorError {
+    /// The store did not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// StartExecution was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StartError {
+    /// The name is in use: by a closed execution, or by a running one with another input.
+    #[error("Execution Already Exists: '{arn}'")]
+    AlreadyExists {
+        /// ARN of the execution that has the name.
+        arn: String,
+    },
+    /// The stored definition cannot be read by this release.
+    #[error("the stored definition of the state machine cannot be read by this release: {detail}")]
+    Definition {
+        /// The first problem.
+        detail: String,
+    },
+    /// The owning shard has too much to do.
+    #[error("too many requests are waiting; try again")]
+    Busy,
+    /// The server is shutting down.
+    #[error("the server is shutting down; try again")]
+    ShuttingDown,
+    /// The start could not be made durable.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// StopExecution was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StopError {
+    /// There is no such execution.
+    #[error("Execution Does Not Exist: '{arn}'")]
+    DoesNotExist {
+        /// The ARN asked for.
+        arn: String,
+    },
+    /// The owning shard has too much to do.
+    #[error("too many requests are waiting; try again")]
+    Busy,
+    /// The server is shutting down.
+    #[error("the server is shutting down; try again")]
+    ShuttingDown,
+    /// The stop could not be made durable.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}

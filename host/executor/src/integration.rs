@@ -1,0 +1,41 @@
+//! How tasks run: the trait between the executor and whatever does the work.
+
+use async_trait::async_trait;
+use serde_json::Value;
+use stepwell_asl::{StatesError, Timestamp};
+use stepwell_store::LogLine;
+
+/// A task to run. A crash may run it again with the same idempotency key.
+#[derive(Clone, Debug)]
+pub struct TaskRequest {
+    /// ARN of the execution.
+    pub execution_arn: String,
+    /// Name of the state.
+    pub state_name: String,
+    /// The state's `Resource`.
+    pub resource: String,
+    /// The effective input.
+    pub parameters: Value,
+    /// Retries made before this attempt.
+    pub attempt: u32,
+    /// The same for every run of this attempt.
+    pub idempotency_key: String,
+    /// When the state's `TimeoutSeconds` runs out.
+    pub deadline: Option<Timestamp>,
+}
+
+/// How a task ended.
+#[derive(Clone, Debug)]
+pub struct TaskOutcome {
+    /// Its result, or what Retry and Catch will see.
+    pub result: Result<Value, StatesError>,
+    /// What it logged.
+    pub log: Vec<LogLine>,
+}
+
+/// Runs tasks. Dropping the future aborts the task.
+#[async_trait]
+pub trait Integration: Send + Sync {
+    /// Runs one task to its end.
+    async fn run(&self, request: TaskRequest) -> TaskOutcome;
+}

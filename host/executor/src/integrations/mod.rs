@@ -1,0 +1,5 @@
+//! Integrations that are the executor's own: the meaning of a `Resource`, without the machinery behind it.
+
+mod lambda;
+
+pub use lambda::{FunctionCall, FunctionError, FunctionReply, Functions, Lambda};

@@ -1,0 +1,33 @@
+//! Requests that reach a shard from outside, already checked by the API.
+
+use serde_json::Value;
+use stepwell_asl::Timestamp;
+use stepwell_store::MachineRecord;
+
+/// An execution to start.
+#[derive(Clone, Debug)]
+pub struct StartRequest {
+    /// The machine, as read just now.
+    pub machine: MachineRecord,
+    /// Name of the execution.
+    pub name: String,
+    /// ARN of the execution.
+    pub execution_arn: String,
+    /// Region of the execution, for its history.
+    pub region: String,
+    /// The input text as given.
+    pub input: String,
+    /// The same, parsed.
+    pub input_value: Value,
+    /// The trace header as given.
+    pub trace_header: Option<String>,
+}
+
+/// A started execution.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Started {
+    /// ARN of the execution.
+    pub execution_arn: String,
+    /// When it was started: for a repeated request, the first time.
+    pub started_at: Timestamp,
+}

@@ -1,0 +1,188 @@
+//! After the commit of a turn: answer, begin new work, abort what is no longer pending; or undo the turn.
+
+use super::turn::{Reply, Turn};
+use super::{Message, Occurrence, Shard};
+use crate::error::{StartError, StopError};
+use crate::integration::{TaskOutcome, TaskRequest};
+use crate::limits;
+use futures_util::FutureExt;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use stepwell_asl::{Command, EventKind, StatesError, Status, TaskWork, Work, WorkId};
+use stepwell_store::{ExecutionId, StoreError};
+use tracing::{error, warn};
+
+impl Shard {
+    /// Makes a turn durable. `Ok` is the point of no return: only then does anything become visible.
+    pub(super) async fn commit(&mut self, mut turn: Turn) {
+        let changes = std::mem::take(&mut turn.changes);
+        let outcome = match turn.broken.take() {
+            Some(failure) => Err(failure),
+            None if changes.is_empty() => Ok(()),
+            None => self.store.commit(changes).await,
+        };
+        match outcome {
+            Ok(()) => self.carry_out(turn),
+            Err(failure) => self.undo(turn, failure).await,
+        }
+    }
+
+    fn carry_out(&mut self, turn: Turn) {
+        for reply in turn.replies {
+            // A caller that no longer waits has its answer in the store.
+            match reply {
+                Reply::Start(reply, started) => drop(reply.send(Ok(started))),
+                Reply::Stop(reply, stopped_at) => drop(reply.send(Ok(stopped_at))),
+            }
+        }
+        for (id, commands) in turn.commands {
+            for command in commands {
+                match command {
+                    Command::Dispatch(work) => self.dispatch(id, work),
+                    Command::Cancel(work) => self.cancel(id, work),
+                }
+            }
+        }
+        for id in turn.touched {
+            self.forget_if_ended(id);
+        }
+    }
+
+    /// Brings memory back to what the store holds, and keeps the events for another try: nothing is lost.
+    async fn undo(&mut self, turn: Turn, failure: StoreError) {
+        warn!(%failure, events = turn.occurrences.len(), "a commit failed");
+        for reply in turn.replies {
+            // A caller that no longer waits needs no answer.
+            match reply {
+                Reply::Start(reply, _) => drop(reply.send(Err(StartError::Store(failure.clone())))),
+                Reply::Stop(reply, _) => drop(reply.send(Err(StopError::Store(failure.clone())))),
+            }
+        }
+        tokio::time::sleep(limits::COMMIT_RETRY).await;
+        for id in turn.touched {
+            self.reload(id).await;
+        }
+        for occurrence in turn.occurrences.into_iter().rev() {
+            self.ready.push_front(occurrence);
+        }
+    }
+
+    /// Puts the stored checkpoint in the place of the one in memory. A commit whose outcome was unknown may have
+    /// been stored: then its events come too late on the second try, and its work is dispatched here.
+    async fn reload(&mut self, id: ExecutionId) {
+        match self.store.checkpoint(id).await {
+            Ok(Some(execution)) => {
+                let Some(live) = self.live.get_mut(&id) else { return };
+                live.execution = execution;
+                self.dispatch_pending(id);
+                self.forget_if_ended(id);
+            }
+            Ok(None) => self.forget(id),
+            // Never go on from memory that the store may not hold.
+            Err(failure) => {
+                error!(%failure, "an execution cannot be read back; it is left to the next start");
+                self.forget(id);
+            }
+        }
+    }
+
+    /// Begins all pending work that does not run yet, and drops what is no longer pending.
+    pub(super) fn dispatch_pending(&mut self, id: ExecutionId) {
+        let Some(live) = self.live.get(&id) else { return };
+        let pending = live.execution.pending();
+        let owed: Vec<WorkId> = pending.iter().map(work_id).collect();
+        let running: Vec<WorkId> = live.tasks.keys().chain(live.timers.keys()).copied().collect();
+        for work in running.into_iter().filter(|work| !owed.contains(work)) {
+            self.cancel(id, work);
+        }
+        for work in pending {
+            let runs = match &work {
+                Work::Task(task) => self.live.get(&id).is_some_and(|live| live.tasks.contains_key(&task.work)),
+                Work::Timer { .. } | Work::Continue { .. } => false,
+            };
+            if !runs {
+                self.dispatch(id, work);
+            }
+        }
+    }
+
+    fn dispatch(&mut self, id: ExecutionId, work: Work) {
+        match work {
+            Work::Task(task) => self.begin_task(id, task),
+            Work::Timer { work, at } => {
+                if let Some(live) = self.live.get_mut(&id) {
+                    live.timers.insert(work, at);
+                    self.timers.set(at, id, work);
+                }
+            }
+            Work::Continue { work } => {
+                self.ready.push_back(Occurrence { id, kind: EventKind::Continued { work }, log: Vec::new() });
+            }
+        }
+    }
+
+    fn begin_task(&mut self, id: ExecutionId, task: TaskWork) {
+        if self.closing.is_some() {
+            // It stays pending, and runs after the restart.
+            return;
+        }
+        let Some(live) = self.live.get_mut(&id) else { return };
+        let work = task.work;
+        let request = TaskRequest {
+            execution_arn: live.execution.context.execution_arn.clone(),
+            state_name: task.state_name,
+            resource: task.resource,
+            parameters: task.parameters,
+            attempt: task.attempt,
+            idempotency_key: task.idempotency_key,
+            deadline: task.deadline,
+        };
+        let (integration, sender) = (Arc::clone(&self.integration), self.sender.clone());
+        let running = tokio::spawn(async move {
+            let outcome = AssertUnwindSafe(integration.run(request)).catch_unwind().await.unwrap_or_else(|_| {
+                error!("an integration panicked; its task failed");
+                let cause = "The integration failed inside the server; its log has the details.";
+                TaskOutcome { result: Err(StatesError::new("Lambda.ServiceException", cause)), log: Vec::new() }
+            });
+            let kind = match outcome.result {
+                Ok(result) => EventKind::TaskSucceeded { work, result },
+                Err(error) => EventKind::TaskFailed { work, error },
+            };
+            // The shard ends only with the server; then the task runs again after the restart.
+            let _ = sender.send(Message::TaskEnded(Occurrence { id, kind, log: outcome.log })).await;
+        });
+        live.tasks.insert(work, running.abort_handle());
+    }
+
+    fn cancel(&mut self, id: ExecutionId, work: WorkId) {
+        let Some(live) = self.live.get_mut(&id) else { return };
+        if let Some(task) = live.tasks.remove(&work) {
+            task.abort();
+        }
+        if let Some(at) = live.timers.remove(&work) {
+            self.timers.clear(at, id, work);
+        }
+    }
+
+    fn forget_if_ended(&mut self, id: ExecutionId) {
+        if self.live.get(&id).is_some_and(|live| live.execution.status != Status::Running) {
+            self.forget(id);
+        }
+    }
+
+    fn forget(&mut self, id: ExecutionId) {
+        let Some(mut live) = self.live.remove(&id) else { return };
+        live.abort_tasks();
+        for (work, at) in live.timers {
+            self.timers.clear(at, id, work);
+        }
+        self.names.remove(&live.execution.context.execution_arn);
+    }
+}
+
+fn work_id(work: &Work) -> WorkId {
+    match work {
+        Work::Task(task) => task.work,
+        Work::Timer { work, .. } | Work::Continue { work } => *work,
+    }
+}
