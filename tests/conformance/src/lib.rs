@@ -1,0 +1,9 @@
+//! Replays third-party recordings of Step Functions executions, and says which areas agree.
+//!
+//! The cases lie outside the project (`STEPWELL_CONFORMANCE`, or a folder beside the checkout); without them the
+//! runners say so and test nothing. It must never know a case by name except in the list of those that must pass.
+
+pub mod case;
+pub mod compare;
+pub mod report;
+pub mod stub;

@@ -1,0 +1,117 @@
+//! Replays recorded executions through the pure `step()`, with a virtual clock: milliseconds, no server.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use stepwell_asl::{
+    Command, Event, EventKind, Execution, ExecutionContext, StateMachine, Status, Timestamp, Work, WorkId, step,
+};
+use stepwell_conformance::case::{Case, executions};
+use stepwell_conformance::report::{Outcome, Report};
+use stepwell_conformance::stub::Stubs;
+use stepwell_executor::integrations::Lambda;
+use stepwell_executor::{Integration, SystemClock, TaskRequest};
+
+/// The areas and the share that this release promises.
+const AREAS: &[&str] = &["base", "choice", "wait", "comments", "service_lambda"];
+const PERCENT: u32 = 100;
+/// No recording has more events than this.
+const EVENTS: usize = 1_000;
+
+#[test]
+fn recorded_executions_agree() {
+    // Time stands still but for sleeping functions: they end at once.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    let mut report = Report::new("step");
+    let cases = executions();
+    if cases.is_empty() {
+        return;
+    }
+    for case in cases {
+        if case.needs_later_release() || case.depends_on_the_date() {
+            report.skip(&case);
+        } else {
+            let outcome = runtime.block_on(replay(&case));
+            report.add(&case, outcome);
+        }
+    }
+    report.finish(AREAS, PERCENT);
+}
+
+async fn replay(case: &Case) -> Result<Outcome, String> {
+    let machine = StateMachine::parse(&case.definition())
+        .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))?;
+    let input = serde_json::from_str(case.input()).map_err(|error| error.to_string())?;
+    let lambda = Lambda::new(Arc::new(Stubs::new(case.functions())), Arc::new(SystemClock));
+    let mut execution = Execution::new(context(case), input);
+    let mut outcome = Outcome::default();
+    let mut now = Timestamp(1_700_000_000_000);
+    let mut events = vec![EventKind::Start];
+    let mut timers: BTreeMap<WorkId, Timestamp> = BTreeMap::new();
+    for _ in 0..EVENTS {
+        let Some(kind) = events.pop().or_else(|| fire(&mut timers, &mut now)) else { break };
+        let transition = step(&machine, execution, Event { at: now, kind });
+        execution = transition.execution;
+        outcome.events.extend(transition.history.iter().map(|event| event.to_api_json(true)));
+        for command in transition.commands {
+            match command {
+                Command::Cancel(work) => drop(timers.remove(&work)),
+                Command::Dispatch(Work::Timer { work, at }) => drop(timers.insert(work, at)),
+                Command::Dispatch(Work::Continue { work }) => events.push(EventKind::Continued { work }),
+                Command::Dispatch(Work::Task(task)) => {
+                    let (work, deadline) = (task.work, task.deadline);
+                    let started = tokio::time::Instant::now();
+                    let result = lambda.run(request(task, &execution)).await.result;
+                    let elapsed = i64::try_from(started.elapsed().as_millis()).unwrap_or(i64::MAX);
+                    if deadline.is_some_and(|deadline| now.plus_milliseconds(elapsed) >= deadline) {
+                        continue; // the timer comes first
+                    }
+                    events.push(match result {
+                        Ok(result) => EventKind::TaskSucceeded { work, result },
+                        Err(error) => EventKind::TaskFailed { work, error },
+                    });
+                }
+            }
+        }
+        if execution.status != Status::Running {
+            break;
+        }
+    }
+    outcome.status = execution.status.as_str().to_owned();
+    outcome.output = execution.output;
+    outcome.error = execution.error;
+    outcome.cause = execution.cause;
+    Ok(outcome)
+}
+
+fn fire(timers: &mut BTreeMap<WorkId, Timestamp>, now: &mut Timestamp) -> Option<EventKind> {
+    let (work, at) = timers.iter().min_by_key(|(_, at)| **at).map(|(work, at)| (*work, *at))?;
+    timers.remove(&work);
+    *now = at;
+    Some(EventKind::TimerFired { work })
+}
+
+fn request(task: stepwell_asl::TaskWork, execution: &Execution) -> TaskRequest {
+    TaskRequest {
+        execution_arn: execution.context.execution_arn.clone(),
+        state_name: task.state_name,
+        resource: task.resource,
+        parameters: task.parameters,
+        attempt: task.attempt,
+        idempotency_key: task.idempotency_key,
+        deadline: task.deadline,
+    }
+}
+
+fn context(case: &Case) -> ExecutionContext {
+    let name = case.machine_name();
+    ExecutionContext {
+        execution_arn: format!("arn:aws:states:us-east-1:111111111111:execution:{name}:run"),
+        execution_name: "run".to_owned(),
+        role_arn: case.role_arn().to_owned(),
+        state_machine_arn: format!("arn:aws:states:us-east-1:111111111111:stateMachine:{name}"),
+        state_machine_name: name.to_owned(),
+        region: "us-east-1".to_owned(),
+        start_time: Timestamp(1_700_000_000_000),
+        seed: 1,
+    }
+}
