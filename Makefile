@@ -1,0 +1,66 @@
+# The two commands of the project: `make demo` shows it, `make test` runs everything that CI runs.
+# Both install what is missing and say so. Nothing outside this checkout is changed but cargo's own folders.
+
+# `make demo PROFILE=dev` builds faster and runs slower.
+PROFILE ?= release
+TARGET  := $(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
+VENV    := .venv
+GUESTS  := modules/target/wasm32-wasip2/release
+DENY    := 0.20.2
+
+.PHONY: help demo test bench guests server wasm-target python deny lint unit clients smoke
+
+help: ## show the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
+
+demo: guests server ## build, start a server, run the order workflow on real modules, show its history
+	@BIN=target/$(TARGET)/stepwell GUESTS=$(GUESTS) bash modules/demo.sh
+
+test: lint unit clients smoke ## everything that CI runs
+	@echo "== all checks passed"
+
+bench: guests ## measure ratios against baselines of the same run
+	cargo run --release -p stepwell-bench
+
+guests: wasm-target ## build the task modules to WebAssembly components
+	@echo "== building the task modules (wasm32-wasip2)"
+	@cargo build --quiet --locked --release --target wasm32-wasip2 --manifest-path modules/Cargo.toml
+
+server: ## build the server and command line
+	@echo "== building stepwell ($(PROFILE)); the first time takes some minutes"
+	@cargo build --locked --profile $(PROFILE) -p stepwell-server
+
+wasm-target:
+	@rustup target list --installed 2>/dev/null | grep -qx wasm32-wasip2 \
+	  || { echo "== installing the Rust target wasm32-wasip2"; rustup target add wasm32-wasip2; }
+
+python:
+	@command -v python3 >/dev/null || { echo "== installing python3 (for the tests with boto3 and the AWS CLI)"; \
+	  $(SUDO) apt-get update -q && $(SUDO) apt-get install -yq python3 python3-venv; }
+	@test -x $(VENV)/bin/pytest || { echo "== installing boto3, the AWS CLI and pytest into $(VENV)"; \
+	  python3 -m venv $(VENV) && $(VENV)/bin/pip install --quiet -r tests/clients/requirements.txt; }
+
+deny:
+	@cargo deny --version 2>/dev/null | grep -qF $(DENY) \
+	  || { echo "== installing cargo-deny $(DENY)"; cargo install --quiet --locked cargo-deny@$(DENY); }
+
+lint: deny ## formatting, lints, licences
+	cargo fmt --all --check
+	cargo fmt --all --check --manifest-path modules/Cargo.toml
+	cargo clippy --locked --workspace --all-targets --quiet -- -D warnings
+	cargo deny --log-level error check licenses bans sources
+	@cargo deny --log-level off check advisories >/dev/null 2>&1 && echo "advisories ok" \
+	  || echo "SKIPPED advisories: the advisory database is out of reach, or names one (cargo deny check advisories)"
+
+unit: guests ## all Rust tests, the real server included
+	cargo test --locked --quiet --release --manifest-path modules/Cargo.toml
+	cargo build --locked --quiet -p stepwell-server
+	STEPWELL_BIN=$(CURDIR)/target/debug/stepwell STEPWELL_GUESTS=$(CURDIR)/$(GUESTS) cargo test --locked --workspace
+
+clients: guests python ## boto3 and the AWS CLI against the real server
+	cargo build --locked --quiet -p stepwell-server
+	STEPWELL_BIN=$(CURDIR)/target/debug/stepwell STEPWELL_GUESTS=$(CURDIR)/$(GUESTS) $(VENV)/bin/pytest -q tests/clients
+
+smoke: guests ## the demo, on the debug build
+	cargo build --locked --quiet -p stepwell-server
+	BIN=target/debug/stepwell GUESTS=$(GUESTS) DEMO_KEEP=no bash modules/demo.sh
