@@ -17,6 +17,8 @@ const SEEDS: u64 = 40;
 const EXECUTIONS: u64 = 20;
 /// A run that needs more lives than this is stuck.
 const LIVES: usize = 400;
+/// Looks at all executions in one life, half a second of virtual time apart; one that takes longer is stuck.
+const ROUNDS: usize = 1_000;
 
 const DEFINITION: &str = r#"{
   "StartAt": "Charge",
@@ -113,7 +115,7 @@ async fn open(backend: &Arc<FaultBackend>, clock: &Arc<VirtualClock>) -> Option<
 
 /// One life: starts what is not started, and waits until all have ended or the process "dies".
 async fn live(store: &Store, executor: &Executor, backend: &FaultBackend) -> bool {
-    loop {
+    for _ in 0..ROUNDS {
         let mut ended = 0;
         for number in 0..EXECUTIONS {
             match executor.start(request(number)).await {
@@ -127,6 +129,7 @@ async fn live(store: &Store, executor: &Executor, backend: &FaultBackend) -> boo
         }
         sleep(Duration::from_millis(500)).await;
     }
+    panic!("stuck; faults: {:?}", backend.struck());
 }
 
 async fn all_ended(store: &Store) -> bool {

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::ast::{Operand, Operator, Path, Predicate};
 use super::error::{PathError, PathErrorKind};
 use super::evaluate::{Evaluation, Mode};
-use super::side::Side;
+use super::side::{Side, element_cost};
 
 /// Tells whether the filter lets a node pass.
 ///
@@ -179,9 +179,12 @@ impl<'e> Judge<'e, '_> {
     fn list<'s>(&self, side: &'s Side<'_>) -> Result<Option<Vec<Side<'s>>>, PathError> {
         let Side::Json { value, .. } = side else { return Err(mismatch()) };
         let Some(items) = value.as_array() else { return Ok(None) };
-        self.evaluation.visit(items.len())?;
-        let sides: Option<Vec<_>> = items.iter().map(Side::of_element).collect();
-        sides.map(Some).ok_or_else(|| failed("Could not determine value type"))
+        let mut sides = Vec::with_capacity(items.len());
+        for item in items {
+            self.evaluation.visit(element_cost(item))?;
+            sides.push(Side::of_element(item).ok_or_else(|| failed("Could not determine value type"))?);
+        }
+        Ok(Some(sides))
     }
 }
 

@@ -119,6 +119,14 @@ impl<'a> Side<'a> {
     }
 }
 
+/// What reading an element of a list costs beyond its own visit: a string that may be a path is parsed.
+pub(super) fn element_cost(value: &Value) -> usize {
+    value.as_str().map_or(0, |text| {
+        let parsed = text.trim_start().starts_with(['$', '@', '[', '{']);
+        if parsed { text.len() } else { text.len() / 64 }
+    })
+}
+
 fn reads_as_path(text: &str) -> bool {
     let text = text.trim();
     text.starts_with(['$', '@'])

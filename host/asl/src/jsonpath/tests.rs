@@ -298,6 +298,8 @@ fn bounds_hold() {
     assert_eq!(read(&long, &json!({})), Err(format!("Path has more than {MAX_STEPS} steps")));
     let longer = format!("$.{}", "a".repeat(MAX_PATH_CHARS));
     assert_eq!(read(&longer, &json!({})), Err(format!("Path is longer than {MAX_PATH_CHARS} characters")));
+    let branching = format!("${}", "[?(@.a == 1)]".repeat(MAX_STEPS / 2));
+    assert_eq!(read(&branching, &json!({"a": 1})), Ok(json!([{"a": 1}])));
     let deep = |levels: usize| format!("$[?({}@.a{})]", "(".repeat(levels), ")".repeat(levels));
     assert_eq!(read(&deep(MAX_NESTING - 3), &json!([])), Ok(json!([])));
     assert_eq!(
