@@ -16,7 +16,11 @@ pub(crate) struct ContextObject<'e> {
 
 impl<'e> ContextObject<'e> {
     /// The context of `branch`; `retry_count` only where a Task is.
-    pub(crate) fn new(execution: &'e Execution, branch: &'e Branch, retry_count: Option<u64>) -> ContextObject<'e> {
+    pub(crate) fn new(
+        execution: &'e Execution,
+        branch: &'e Branch,
+        retry_count: Option<u64>,
+    ) -> ContextObject<'e> {
         ContextObject { execution, branch, retry_count, value: OnceCell::new() }
     }
 

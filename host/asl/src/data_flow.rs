@@ -60,7 +60,11 @@ impl ResultFlow {
     }
 
     /// The effective input: Parameters applied to what InputPath selected.
-    pub(crate) fn parameters(&self, input: Cow<'_, Value>, context: &ContextObject<'_>) -> Result<Value, StatesError> {
+    pub(crate) fn parameters(
+        &self,
+        input: Cow<'_, Value>,
+        context: &ContextObject<'_>,
+    ) -> Result<Value, StatesError> {
         match &self.parameters {
             Some(template) => template.evaluate(&input, context),
             None => Ok(input.into_owned()),

@@ -287,7 +287,9 @@ impl Activity {
     /// The work that ends this activity.
     pub fn work(&self) -> WorkId {
         match self {
-            Activity::Ready { work } | Activity::Waiting { work, .. } | Activity::BackingOff { work, .. } => *work,
+            Activity::Ready { work } | Activity::Waiting { work, .. } | Activity::BackingOff { work, .. } => {
+                *work
+            }
             Activity::Task(task) => task.work,
         }
     }

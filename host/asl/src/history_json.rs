@@ -28,8 +28,12 @@ impl HistoryEvent {
     /// The event's type, such as `PassStateEntered`.
     pub fn type_name(&self) -> String {
         let name = match &self.details {
-            HistoryDetails::StateEntered { state_type, .. } => return format!("{}StateEntered", state_type.as_str()),
-            HistoryDetails::StateExited { state_type, .. } => return format!("{}StateExited", state_type.as_str()),
+            HistoryDetails::StateEntered { state_type, .. } => {
+                return format!("{}StateEntered", state_type.as_str());
+            }
+            HistoryDetails::StateExited { state_type, .. } => {
+                return format!("{}StateExited", state_type.as_str());
+            }
             HistoryDetails::ExecutionStarted { .. } => "ExecutionStarted",
             HistoryDetails::ExecutionSucceeded { .. } => "ExecutionSucceeded",
             HistoryDetails::ExecutionFailed { .. } => "ExecutionFailed",
@@ -136,9 +140,10 @@ impl HistoryDetails {
             HistoryDetails::TaskStarted { resource_type, resource } => {
                 ("taskStartedEventDetails", new().resource(resource_type, resource))
             }
-            HistoryDetails::TaskSucceeded { resource_type, resource, output } => {
-                ("taskSucceededEventDetails", new().resource(resource_type, resource).payload("output", output))
-            }
+            HistoryDetails::TaskSucceeded { resource_type, resource, output } => (
+                "taskSucceededEventDetails",
+                new().resource(resource_type, resource).payload("output", output),
+            ),
             HistoryDetails::TaskFailed { resource_type, resource, error, cause } => (
                 "taskFailedEventDetails",
                 new().resource(resource_type, resource).failure(error.as_ref(), cause.as_ref()),

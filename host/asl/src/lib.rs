@@ -25,7 +25,8 @@ mod timestamp;
 pub use definition::{Diagnostic, DiagnosticCode, Severity, StateMachine};
 pub use event::{Event, EventKind};
 pub use execution::{
-    Activity, Branch, BranchId, Command, Execution, ExecutionContext, PendingTask, Status, TaskWork, Work, WorkId,
+    Activity, Branch, BranchId, Command, Execution, ExecutionContext, PendingTask, Status, TaskWork, Work,
+    WorkId,
 };
 pub use history::{HistoryDetails, HistoryEvent, StateType};
 pub use states::{Resource, State};

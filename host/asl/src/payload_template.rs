@@ -30,9 +30,11 @@ impl PayloadTemplate {
     pub(crate) fn evaluate(&self, input: &Value, context: &ContextObject<'_>) -> Result<Value, StatesError> {
         match self {
             PayloadTemplate::Literal(value) => Ok(value.clone()),
-            PayloadTemplate::Array(items) => {
-                items.iter().map(|item| item.evaluate(input, context)).collect::<Result<Vec<_>, _>>().map(Value::Array)
-            }
+            PayloadTemplate::Array(items) => items
+                .iter()
+                .map(|item| item.evaluate(input, context))
+                .collect::<Result<Vec<_>, _>>()
+                .map(Value::Array),
             PayloadTemplate::Object(fields) => {
                 let mut object = Map::new();
                 for (name, template) in fields {
@@ -52,5 +54,7 @@ impl PayloadTemplate {
 
 /// The message for a path of a payload field or of a `...Path` field that selects nothing (recorded).
 pub(crate) fn missing_path(path: &str, field: &str, input: &Value) -> String {
-    format!("The JSONPath '{path}' specified for the field '{field}' could not be found in the input '{input}'")
+    format!(
+        "The JSONPath '{path}' specified for the field '{field}' could not be found in the input '{input}'"
+    )
 }

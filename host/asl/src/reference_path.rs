@@ -61,7 +61,9 @@ impl ReferencePath {
                     }
                     target.as_object_mut().ok_or(())?.entry(name.as_str()).or_insert(Value::Null)
                 }
-                Step::Index(index) => target.as_array_mut().and_then(|items| items.get_mut(*index)).ok_or(())?,
+                Step::Index(index) => {
+                    target.as_array_mut().and_then(|items| items.get_mut(*index)).ok_or(())?
+                }
             };
         }
         *target = value;

@@ -135,7 +135,9 @@ fn error_equals(fields: &mut Fields<'_>) -> Option<Vec<String>> {
 }
 
 fn check_all_comes_last(items: &[Value], field: &'static str, fields: &mut Fields<'_>) {
-    let is_all = |item: &Value| item["ErrorEquals"].as_array().is_some_and(|names| names.contains(&json!("States.ALL")));
+    let is_all = |item: &Value| {
+        item["ErrorEquals"].as_array().is_some_and(|names| names.contains(&json!("States.ALL")))
+    };
     if items.iter().rev().skip(1).any(is_all) {
         fields.problem(field, "States.ALL may only stand in the last entry");
     }
@@ -190,7 +192,8 @@ mod tests {
             full_jitter: false,
         };
         let mut random = fastrand::Rng::with_seed(1);
-        let delays: Vec<i64> = (0..4).map(|retries| retrier.delay_milliseconds(retries, &mut random)).collect();
+        let delays: Vec<i64> =
+            (0..4).map(|retries| retrier.delay_milliseconds(retries, &mut random)).collect();
         assert_eq!(delays, [3_000, 4_500, 6_000, 6_000]);
         assert_eq!(retrier.delay_milliseconds(u64::MAX, &mut random), 6_000);
         let jittered = Retrier { full_jitter: true, ..retrier };

@@ -6,8 +6,8 @@
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use stepwell_asl::{
-    Command, Event, EventKind, Execution, ExecutionContext, HistoryDetails, HistoryEvent, StateMachine, StatesError,
-    Status, TaskWork, Timestamp, Work, WorkId, step,
+    Command, Event, EventKind, Execution, ExecutionContext, HistoryDetails, HistoryEvent, StateMachine,
+    StatesError, Status, TaskWork, Timestamp, Work, WorkId, step,
 };
 
 const SEEDS: u64 = 3_000;
@@ -61,7 +61,8 @@ impl World {
     /// Deterministic by attempt, as an idempotent task is.
     fn run(&self, task: &TaskWork) -> EventKind {
         let work = task.work;
-        let fail = |name: &str| EventKind::TaskFailed { work, error: StatesError::new(name, format!("{name}!")) };
+        let fail =
+            |name: &str| EventKind::TaskFailed { work, error: StatesError::new(name, format!("{name}!")) };
         match task.state_name.as_str() {
             "Charge" if task.attempt < self.busy => fail("Busy"),
             "Charge" if self.declined => fail("Declined"),
@@ -140,7 +141,11 @@ impl Simulation<'_> {
         self.sent.push(kind.clone());
         let event = Event { at: self.now, kind };
         let transition = step(self.machine, self.durable.execution.clone(), event.clone());
-        assert_eq!(transition, step(self.machine, self.durable.execution.clone(), event), "step is deterministic");
+        assert_eq!(
+            transition,
+            step(self.machine, self.durable.execution.clone(), event),
+            "step is deterministic"
+        );
         match self.world.random.u8(0..20) {
             0 => self.recover(), // crash before the commit: the transition never was
             1 => {
@@ -187,7 +192,8 @@ impl Simulation<'_> {
         if let Some(kind) = self.mailbox.pop() {
             return Some(kind);
         }
-        let (work, at) = self.timers.iter().min_by_key(|(work, at)| (**at, **work)).map(|(work, at)| (*work, *at))?;
+        let (work, at) =
+            self.timers.iter().min_by_key(|(work, at)| (**at, **work)).map(|(work, at)| (*work, *at))?;
         self.timers.remove(&work);
         self.now = self.now.max(at);
         Some(EventKind::TimerFired { work })
@@ -234,8 +240,16 @@ impl Simulation<'_> {
             self.durable.history.iter().filter(|event| matches(&event.details)).count()
         };
         let charges = count(|details| matches!(details, HistoryDetails::LambdaFunctionScheduled { .. }));
-        assert_eq!(charges, self.world.busy.min(3) as usize + 1, "seed {seed}: each attempt is scheduled once");
-        assert_eq!(count(|details| matches!(details, HistoryDetails::ExecutionStarted { .. })), 1, "seed {seed}");
+        assert_eq!(
+            charges,
+            self.world.busy.min(3) as usize + 1,
+            "seed {seed}: each attempt is scheduled once"
+        );
+        assert_eq!(
+            count(|details| matches!(details, HistoryDetails::ExecutionStarted { .. })),
+            1,
+            "seed {seed}"
+        );
         for event in &self.durable.history {
             assert!(event.previous_event_id < event.id, "seed {seed}: {event:?}");
         }

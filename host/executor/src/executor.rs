@@ -101,7 +101,8 @@ impl Executor {
             let Some(last) = page.last() else { break };
             after = Some(*last);
             for id in page {
-                let (Some(execution), Some(record)) = (store.checkpoint(id).await?, store.start_record(id).await?)
+                let (Some(execution), Some(record)) =
+                    (store.checkpoint(id).await?, store.start_record(id).await?)
                 else {
                     error!(execution = ?id, "an open execution has no checkpoint; it is left alone");
                     continue;

@@ -21,7 +21,11 @@ impl Machines {
     }
 
     /// The definition of a revision, parsed.
-    pub(crate) async fn get(&self, machine: MachineId, revision: u64) -> Result<Arc<StateMachine>, StartError> {
+    pub(crate) async fn get(
+        &self,
+        machine: MachineId,
+        revision: u64,
+    ) -> Result<Arc<StateMachine>, StartError> {
         let key = (machine, revision);
         if let Some(parsed) = self.parsed().get(&key) {
             return Ok(Arc::clone(parsed));

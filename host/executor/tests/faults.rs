@@ -179,7 +179,8 @@ fn check_history(history: &[HistoryEvent], attempts: usize, place: &str) {
         assert!(event.previous_event_id < event.id, "{place}");
         assert!(index == 0 || history[index - 1].timestamp <= event.timestamp, "{place}: time runs forward");
     }
-    let count = |matches: fn(&HistoryDetails) -> bool| history.iter().filter(|event| matches(&event.details)).count();
+    let count =
+        |matches: fn(&HistoryDetails) -> bool| history.iter().filter(|event| matches(&event.details)).count();
     let scheduled = count(|details| matches!(details, HistoryDetails::LambdaFunctionScheduled { .. }));
     assert_eq!(scheduled, attempts, "{place}: each attempt is recorded once");
     let ends = count(|details| {
@@ -193,7 +194,8 @@ fn every_execution_ends_right_whatever_strikes_the_store() {
     let only = std::env::var("STEPWELL_SEED").ok().and_then(|seed| seed.parse().ok());
     for seed in only.map_or(0..SEEDS, |seed: u64| seed..seed + 1) {
         println!("seed {seed}; repeat with STEPWELL_SEED={seed}");
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
         runtime.block_on(run(seed));
     }
 }

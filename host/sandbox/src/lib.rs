@@ -1,1 +1,36 @@
-//! Placeholder.
+//! Runs task modules: WebAssembly components that implement world `task` of `wit/task.wit`, in wasmtime.
+//!
+//! [`Sandbox::install`] checks, compiles and stores a module; [`Sandbox::invoke`] runs it once, in a fresh instance,
+//! within bounds of time, memory, stack, result and log, with no access to anything but its input, its context, a
+//! clock and random numbers.
+//!
+//! Architecture invariants: no wasmtime type appears in this crate's API. No module reaches a file, the network or the
+//! environment. Nothing is compiled on an async thread, and no guest runs on the caller's threads. Every bound has a
+//! name in [`limits`] or [`SandboxConfig`].
+
+mod artifact;
+mod bindings;
+mod call;
+mod config;
+mod digest;
+mod engine;
+mod epoch;
+mod error;
+mod failure;
+mod files;
+mod inspect;
+mod install;
+mod invoke;
+pub mod limits;
+mod loaded;
+mod memory;
+mod output;
+mod sandbox;
+mod state;
+
+pub use call::{Call, CallContext, CallHost, CallOutput, LogLevel};
+pub use config::SandboxConfig;
+pub use error::{CallError, InstallError, SandboxError};
+pub use inspect::ModuleKind;
+pub use install::InstalledModule;
+pub use sandbox::Sandbox;

@@ -28,9 +28,9 @@ pub const PAGE_BYTES: usize = 4 * 1024 * 1024;
 /// chunks. A sled leaf holds 17 records: 17 of these stay below the 128 KiB of [`KEY_BYTES`].
 pub const RECORD_BYTES: usize = 6 * 1024;
 
-/// Most batches merged into one durable flush. Measured: 64 gives the throughput of no cap at all with a tenth
-/// of the latency.
-pub const GROUP_BATCHES: usize = 64;
+/// Most batches merged into one durable flush. 64 is enough where a sync takes 0.2 ms; where it takes
+/// milliseconds, 256 was measured to commit up to a third more at no higher latency.
+pub const GROUP_BATCHES: usize = 256;
 
 /// Bytes of batches after which a group is flushed.
 pub const GROUP_BYTES: usize = 8 * 1024 * 1024;

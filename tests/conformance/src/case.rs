@@ -24,7 +24,9 @@ pub fn folder() -> Option<PathBuf> {
 /// All execution cases that need nothing but functions. Prints why there are none when there are none.
 pub fn executions() -> Vec<Case> {
     let Some(folder) = folder() else {
-        println!("SKIPPED: no conformance cases beside this checkout (set STEPWELL_CONFORMANCE to their folder)");
+        println!(
+            "SKIPPED: no conformance cases beside this checkout (set STEPWELL_CONFORMANCE to their folder)"
+        );
         return Vec::new();
     };
     let mut files: Vec<PathBuf> = std::fs::read_dir(folder.join("cases"))
@@ -38,12 +40,17 @@ pub fn executions() -> Vec<Case> {
 
 fn cases_of(file: &Path) -> Vec<Case> {
     let text = std::fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-    let json: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    let json: Value =
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
     let area = json["area"].as_str().unwrap_or_default().to_owned();
     let cases = json["cases"].as_array().cloned().unwrap_or_default();
     cases
         .into_iter()
-        .map(|json| Case { area: area.clone(), name: json["name"].as_str().unwrap_or_default().to_owned(), json })
+        .map(|json| Case {
+            area: area.clone(),
+            name: json["name"].as_str().unwrap_or_default().to_owned(),
+            json,
+        })
         .collect()
 }
 

@@ -15,7 +15,9 @@ pub fn compare(expected: &Value, actual: &Value, bindings: &mut Bindings, path: 
         Value::String(text) if text.starts_with("<*:") => Ok(()),
         Value::Object(fields) => {
             let parsed = parsed(actual);
-            let Some(actual) = parsed.as_object() else { return Err(format!("{path}: want an object, got {actual}")) };
+            let Some(actual) = parsed.as_object() else {
+                return Err(format!("{path}: want an object, got {actual}"));
+            };
             for name in fields.keys().chain(actual.keys()).filter(|name| *name != "timestamp") {
                 match (fields.get(name), actual.get(name)) {
                     (Some(expected), Some(actual)) => {
@@ -29,15 +31,15 @@ pub fn compare(expected: &Value, actual: &Value, bindings: &mut Bindings, path: 
         }
         Value::Array(items) => {
             let parsed = parsed(actual);
-            let Some(actual) = parsed.as_array() else { return Err(format!("{path}: want an array, got {actual}")) };
+            let Some(actual) = parsed.as_array() else {
+                return Err(format!("{path}: want an array, got {actual}"));
+            };
             if items.len() != actual.len() {
                 return Err(format!("{path}: want {} items, got {}", items.len(), actual.len()));
             }
-            items
-                .iter()
-                .zip(actual)
-                .enumerate()
-                .try_for_each(|(index, (expected, actual))| compare(expected, actual, bindings, &format!("{path}[{index}]")))
+            items.iter().zip(actual).enumerate().try_for_each(|(index, (expected, actual))| {
+                compare(expected, actual, bindings, &format!("{path}[{index}]"))
+            })
         }
         Value::String(expected) => match actual.as_str() {
             Some(actual) => compare_texts(expected, actual, bindings, path),
@@ -45,7 +47,9 @@ pub fn compare(expected: &Value, actual: &Value, bindings: &mut Bindings, path: 
         },
         Value::Number(number) if number.as_f64() == actual.as_f64() => Ok(()),
         Value::Null | Value::Bool(_) | Value::Number(_) if expected == actual => Ok(()),
-        Value::Null | Value::Bool(_) | Value::Number(_) => Err(format!("{path}: want {expected}, got {actual}")),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {
+            Err(format!("{path}: want {expected}, got {actual}"))
+        }
     }
 }
 
@@ -85,7 +89,9 @@ fn bind(expected: &str, actual: &str, bindings: &mut Bindings) -> bool {
     }
     pattern += &regex_lite::escape(rest);
     pattern.push('$');
-    let Some(found) = Regex::new(&pattern).ok().and_then(|pattern| pattern.captures(actual)) else { return false };
+    let Some(found) = Regex::new(&pattern).ok().and_then(|pattern| pattern.captures(actual)) else {
+        return false;
+    };
     for (index, name) in tokens.iter().enumerate() {
         if let Some(value) = found.get(index + 1) {
             bindings.entry((*name).to_owned()).or_insert_with(|| value.as_str().to_owned());
@@ -103,10 +109,16 @@ mod tests {
     fn placeholders_bind_once() {
         let mut bindings = Bindings::new();
         let expected = json!({"a": "<id:1>-x", "b": ["<id:1>", "<*:any>"], "timestamp": 1});
-        assert_eq!(compare(&expected, &json!({"a": "7-x", "b": ["7", 9], "timestamp": 2}), &mut bindings, ""), Ok(()));
+        assert_eq!(
+            compare(&expected, &json!({"a": "7-x", "b": ["7", 9], "timestamp": 2}), &mut bindings, ""),
+            Ok(())
+        );
         let mut bindings = Bindings::new();
         assert!(compare(&expected, &json!({"a": "7-x", "b": ["8", 9]}), &mut bindings, "").is_err());
         assert!(compare(&json!({"a": 1}), &json!({"a": 1, "b": 2}), &mut bindings, "").is_err());
-        assert_eq!(compare(&json!({"a": {"b": 1.0}}), &json!({"a": "{\"b\": 1}"}), &mut bindings, ""), Ok(()));
+        assert_eq!(
+            compare(&json!({"a": {"b": 1.0}}), &json!({"a": "{\"b\": 1}"}), &mut bindings, ""),
+            Ok(())
+        );
     }
 }

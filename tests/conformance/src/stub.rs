@@ -17,13 +17,17 @@ pub struct Stubs(BTreeMap<String, Value>);
 impl Stubs {
     /// The functions that `specifications` describe.
     pub fn new(specifications: &[Value]) -> Stubs {
-        let named = specifications.iter().map(|one| (one["name"].as_str().unwrap_or_default().to_owned(), one.clone()));
+        let named = specifications
+            .iter()
+            .map(|one| (one["name"].as_str().unwrap_or_default().to_owned(), one.clone()));
         Stubs(named.collect())
     }
 
     /// The specification as the configuration of the stub module.
     pub fn module_configuration(specification: &Value) -> Value {
-        let mut configuration = specification.clone();
+        let fields = ["behaviour", "value", "seconds", "char", "count"].into_iter();
+        let given = fields.filter_map(|name| Some((name.to_owned(), specification.get(name)?.clone())));
+        let mut configuration = Value::Object(given.collect());
         if specification["behaviour"] == "raise" {
             let (error, cause) = raised(specification);
             configuration["error"] = json!(error);
@@ -62,7 +66,9 @@ impl Functions for Stubs {
                 let (error, cause) = raised(stub);
                 Err(FunctionError::Failed(StatesError::new(error, cause)))
             }
-            other => Err(FunctionError::Service(format!("the stand-in does not know the behaviour {other:?}"))),
+            other => {
+                Err(FunctionError::Service(format!("the stand-in does not know the behaviour {other:?}")))
+            }
         };
         FunctionReply { result, log: Vec::new() }
     }
@@ -73,10 +79,18 @@ impl Functions for Stubs {
 fn python_text(value: &Value) -> String {
     struct Python;
     impl Formatter for Python {
-        fn begin_array_value<W: ?Sized + Write>(&mut self, writer: &mut W, first: bool) -> std::io::Result<()> {
+        fn begin_array_value<W: ?Sized + Write>(
+            &mut self,
+            writer: &mut W,
+            first: bool,
+        ) -> std::io::Result<()> {
             if first { Ok(()) } else { writer.write_all(b", ") }
         }
-        fn begin_object_key<W: ?Sized + Write>(&mut self, writer: &mut W, first: bool) -> std::io::Result<()> {
+        fn begin_object_key<W: ?Sized + Write>(
+            &mut self,
+            writer: &mut W,
+            first: bool,
+        ) -> std::io::Result<()> {
             if first { Ok(()) } else { writer.write_all(b", ") }
         }
         fn begin_object_value<W: ?Sized + Write>(&mut self, writer: &mut W) -> std::io::Result<()> {

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use stepwell_asl::{
-    Command, Event, EventKind, Execution, ExecutionContext, StateMachine, Status, Timestamp, Work, WorkId, step,
+    Command, Event, EventKind, Execution, ExecutionContext, StateMachine, Status, Timestamp, Work, WorkId,
+    step,
 };
 use stepwell_conformance::case::{Case, executions};
 use stepwell_conformance::report::{Outcome, Report};
@@ -20,7 +21,8 @@ const EVENTS: usize = 1_000;
 #[test]
 fn recorded_executions_agree() {
     // Time stands still but for sleeping functions: they end at once.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     let mut report = Report::new("step");
     let cases = executions();
     if cases.is_empty() {

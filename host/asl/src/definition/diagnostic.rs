@@ -43,7 +43,9 @@ impl DiagnosticCode {
     pub fn as_str(self) -> &'static str {
         match self {
             DiagnosticCode::InvalidJsonDescription => "INVALID_JSON_DESCRIPTION",
-            DiagnosticCode::SchemaValidationFailed | DiagnosticCode::NotSupported => "SCHEMA_VALIDATION_FAILED",
+            DiagnosticCode::SchemaValidationFailed | DiagnosticCode::NotSupported => {
+                "SCHEMA_VALIDATION_FAILED"
+            }
             DiagnosticCode::MissingTransitionTarget => "MISSING_TRANSITION_TARGET",
             DiagnosticCode::NoDollar => "NO_DOLLAR",
             DiagnosticCode::PassResultIsStatic => "PASS_RESULT_IS_STATIC",
@@ -65,11 +67,24 @@ pub struct Diagnostic {
 }
 
 impl Diagnostic {
-    pub(crate) fn error(code: DiagnosticCode, message: impl Into<String>, location: impl Into<String>) -> Diagnostic {
-        Diagnostic { severity: Severity::Error, code, message: message.into(), location: Some(location.into()) }
+    pub(crate) fn error(
+        code: DiagnosticCode,
+        message: impl Into<String>,
+        location: impl Into<String>,
+    ) -> Diagnostic {
+        Diagnostic {
+            severity: Severity::Error,
+            code,
+            message: message.into(),
+            location: Some(location.into()),
+        }
     }
 
-    pub(crate) fn warning(code: DiagnosticCode, message: impl Into<String>, location: impl Into<String>) -> Diagnostic {
+    pub(crate) fn warning(
+        code: DiagnosticCode,
+        message: impl Into<String>,
+        location: impl Into<String>,
+    ) -> Diagnostic {
         Diagnostic { severity: Severity::Warning, ..Diagnostic::error(code, message, location) }
     }
 }

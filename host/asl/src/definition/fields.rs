@@ -20,7 +20,11 @@ pub(crate) struct Fields<'d> {
 
 impl<'d> Fields<'d> {
     /// Starts reading `value`, which must be an object. `Comment` is known everywhere.
-    pub(crate) fn new(value: &'d Value, pointer: String, problems: &'d mut Vec<Diagnostic>) -> Option<Fields<'d>> {
+    pub(crate) fn new(
+        value: &'d Value,
+        pointer: String,
+        problems: &'d mut Vec<Diagnostic>,
+    ) -> Option<Fields<'d>> {
         if let Some(object) = value.as_object() {
             return Some(Fields { object, pointer, known: vec!["Comment"], problems });
         }
@@ -104,7 +108,10 @@ impl<'d> Fields<'d> {
         match value.as_u64() {
             Some(number) if number >= minimum && number <= maximum => Some(number),
             _ => {
-                self.problem(name, format!("Expected an integer from {minimum} to {maximum}, but was {value}"));
+                self.problem(
+                    name,
+                    format!("Expected an integer from {minimum} to {maximum}, but was {value}"),
+                );
                 None
             }
         }
@@ -207,7 +214,8 @@ impl<'d> Fields<'d> {
                 Some(PayloadTemplate::Object(parsed))
             }
             Value::Array(items) => {
-                let parsed: Option<Vec<_>> = items.iter().map(|item| self.template(place, item, depth + 1)).collect();
+                let parsed: Option<Vec<_>> =
+                    items.iter().map(|item| self.template(place, item, depth + 1)).collect();
                 let parsed = parsed?;
                 if parsed.iter().all(|template| matches!(template, PayloadTemplate::Literal(_))) {
                     return Some(PayloadTemplate::Literal(value.clone()));
@@ -250,7 +258,9 @@ impl<'d> Fields<'d> {
 
     fn warn_no_dollar(&mut self, place: &str, name: &str, value: &Value) {
         if value.as_str().is_some_and(|text| text.starts_with("$.") || text.starts_with("$$.")) {
-            let message = format!("The value of the field '{name}' looks like a path, but the field's name has no '.$'");
+            let message = format!(
+                "The value of the field '{name}' looks like a path, but the field's name has no '.$'"
+            );
             let location = self.at(place);
             self.problems.push(Diagnostic::warning(DiagnosticCode::NoDollar, message, location));
         }

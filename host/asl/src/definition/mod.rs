@@ -8,5 +8,5 @@ mod state_machine;
 
 pub use diagnostic::{Diagnostic, DiagnosticCode, Severity};
 pub(crate) use fields::Fields;
-pub(crate) use state_machine::query_language;
 pub use state_machine::StateMachine;
+pub(crate) use state_machine::query_language;

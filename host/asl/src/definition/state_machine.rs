@@ -21,7 +21,9 @@ impl StateMachine {
     pub fn parse(text: &str) -> Result<StateMachine, Vec<Diagnostic>> {
         let (machine, problems) = StateMachine::analyse(text);
         match machine {
-            Some(machine) if problems.iter().all(|problem| problem.severity == Severity::Warning) => Ok(machine),
+            Some(machine) if problems.iter().all(|problem| problem.severity == Severity::Warning) => {
+                Ok(machine)
+            }
             _ => Err(problems),
         }
     }

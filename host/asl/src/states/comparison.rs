@@ -144,7 +144,8 @@ fn variable<'v>(
 ) -> Result<Cow<'v, Value>, StatesError> {
     path.select(input, context).map_err(|_| {
         let path = path.as_str();
-        let cause = format!("Invalid path '{path}': The choice state's condition path references an invalid value.");
+        let cause =
+            format!("Invalid path '{path}': The choice state's condition path references an invalid value.");
         StatesError::runtime(cause)
     })
 }
@@ -188,7 +189,9 @@ impl Family {
         match self {
             Family::String => Some(left.as_str()?.cmp(right.as_str()?)),
             Family::Boolean => Some(left.as_bool()?.cmp(&right.as_bool()?)),
-            Family::Timestamp => Some(Timestamp::parse(left.as_str()?)?.cmp(&Timestamp::parse(right.as_str()?)?)),
+            Family::Timestamp => {
+                Some(Timestamp::parse(left.as_str()?)?.cmp(&Timestamp::parse(right.as_str()?)?))
+            }
             Family::Numeric => match (left.as_i64(), right.as_i64()) {
                 (Some(left), Some(right)) => Some(left.cmp(&right)),
                 _ => left.as_f64()?.partial_cmp(&right.as_f64()?),
@@ -217,7 +220,9 @@ impl Glob {
         while let Some(character) = characters.next() {
             pieces.push(match character {
                 '*' => Glob::Any,
-                '\\' => Glob::Character(characters.next_if(|next| matches!(next, '*' | '\\')).unwrap_or('\\')),
+                '\\' => {
+                    Glob::Character(characters.next_if(|next| matches!(next, '*' | '\\')).unwrap_or('\\'))
+                }
                 other => Glob::Character(other),
             });
         }

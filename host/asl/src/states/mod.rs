@@ -95,7 +95,8 @@ impl State {
             fields.not_supported("Assign", "Assign");
         }
         fields.finish();
-        let failed = problems[before..].iter().any(|problem| problem.severity == crate::definition::Severity::Error);
+        let failed =
+            problems[before..].iter().any(|problem| problem.severity == crate::definition::Severity::Error);
         if failed { None } else { state }
     }
 

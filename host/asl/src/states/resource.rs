@@ -45,9 +45,11 @@ impl Resource {
             }
             ["arn", partition, "states", "", "", service, action] if partition.starts_with("aws") => {
                 match (*service, *action) {
-                    ("lambda", "invoke") => {
-                        Ok(Resource::Integration { arn, service: "lambda".to_owned(), action: "invoke".to_owned() })
-                    }
+                    ("lambda", "invoke") => Ok(Resource::Integration {
+                        arn,
+                        service: "lambda".to_owned(),
+                        action: "invoke".to_owned(),
+                    }),
                     _ => Err(ResourceError::NotSupported),
                 }
             }
@@ -86,8 +88,14 @@ mod tests {
     #[test]
     fn knows_what_it_can_run() {
         for (text, expected) in [
-            ("arn:aws:lambda:us-east-1:123456789012:function:charge", Ok("arn:aws:lambda:us-east-1:123456789012:function:charge")),
-            ("arn:aws:lambda:us-east-1:123456789012:function:charge:2", Ok("arn:aws:lambda:us-east-1:123456789012:function:charge:2")),
+            (
+                "arn:aws:lambda:us-east-1:123456789012:function:charge",
+                Ok("arn:aws:lambda:us-east-1:123456789012:function:charge"),
+            ),
+            (
+                "arn:aws:lambda:us-east-1:123456789012:function:charge:2",
+                Ok("arn:aws:lambda:us-east-1:123456789012:function:charge:2"),
+            ),
             ("arn:aws-cn:states:::lambda:invoke", Ok("lambda")),
             ("arn:aws:states:::lambda:invoke.waitForTaskToken", Err(ResourceError::NotSupported)),
             ("arn:aws:states:::sqs:sendMessage", Err(ResourceError::NotSupported)),
@@ -98,7 +106,11 @@ mod tests {
             ("", Err(ResourceError::NotRecognized)),
         ] {
             let parsed = Resource::parse(text);
-            assert_eq!(parsed.as_ref().map(Resource::origin), expected.as_ref().map(|origin| *origin), "{text}");
+            assert_eq!(
+                parsed.as_ref().map(Resource::origin),
+                expected.as_ref().map(|origin| *origin),
+                "{text}"
+            );
         }
     }
 }

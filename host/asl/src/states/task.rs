@@ -59,18 +59,32 @@ impl TaskState {
         let retriers = parse_list(fields, "Retry", Retrier::parse);
         let catchers = parse_list(fields, "Catch", Catcher::parse);
         let next = Next::parse(fields);
-        Some(TaskState { resource: resource?, paths, flow, timeout, heartbeat, retriers, catchers, next: next? })
+        Some(TaskState {
+            resource: resource?,
+            paths,
+            flow,
+            timeout,
+            heartbeat,
+            retriers,
+            catchers,
+            next: next?,
+        })
     }
 
     pub(super) fn targets(&self) -> Vec<(String, &str)> {
         let mut targets = self.next.targets();
         let catchers = self.catchers.iter().enumerate();
-        targets.extend(catchers.map(|(index, catcher)| (format!("Catch[{index}]/Next"), catcher.next.as_str())));
+        targets
+            .extend(catchers.map(|(index, catcher)| (format!("Catch[{index}]/Next"), catcher.next.as_str())));
         targets
     }
 
     /// What to run for the raw state input.
-    pub(crate) fn schedule(&self, raw: &Value, context: &ContextObject<'_>) -> Result<Scheduled, StatesError> {
+    pub(crate) fn schedule(
+        &self,
+        raw: &Value,
+        context: &ContextObject<'_>,
+    ) -> Result<Scheduled, StatesError> {
         let input = self.paths.input(raw, context)?;
         let timeout_seconds = Seconds::resolve(self.timeout.as_ref(), &input, context)?;
         let heartbeat_seconds = Seconds::resolve(self.heartbeat.as_ref(), &input, context)?;
@@ -110,7 +124,8 @@ fn parse_resource(fields: &mut Fields<'_>) -> Option<Resource> {
             None
         }
         Err(ResourceError::NotRecognized) => {
-            let why = "The value is not a valid resource ARN, or the resource is not available in this region.";
+            let why =
+                "The value is not a valid resource ARN, or the resource is not available in this region.";
             fields.problem("Resource", format!("The resource provided {text} is not recognized. {why}"));
             None
         }
@@ -144,7 +159,9 @@ impl Seconds {
                 let seconds = value.as_u64().filter(|seconds| (1..=limits::SECONDS).contains(seconds));
                 seconds.map(Some).ok_or_else(|| {
                     let path = path.as_str();
-                    StatesError::runtime(format!("Invalid path '{path}' : Expected a positive integer, but was: {value}"))
+                    StatesError::runtime(format!(
+                        "Invalid path '{path}' : Expected a positive integer, but was: {value}"
+                    ))
                 })
             }
         }

@@ -80,14 +80,23 @@ impl Until {
         }
     }
 
-    fn resolve(&self, input: &Value, context: &ContextObject<'_>, at: Timestamp) -> Result<Timestamp, StatesError> {
+    fn resolve(
+        &self,
+        input: &Value,
+        context: &ContextObject<'_>,
+        at: Timestamp,
+    ) -> Result<Timestamp, StatesError> {
         match self {
             Until::Seconds(seconds) => Ok(at.plus_seconds(*seconds)),
             Until::Timestamp(timestamp) => Ok(*timestamp),
             Until::SecondsPath(path) => {
                 let value = selected("SecondsPath", path, input, context)?;
                 let fail = |what: &str| {
-                    StatesError::runtime(format!("The SecondsPath parameter {what}: {} == {}", path.as_str(), shown(&value)))
+                    StatesError::runtime(format!(
+                        "The SecondsPath parameter {what}: {} == {}",
+                        path.as_str(),
+                        shown(&value)
+                    ))
                 };
                 match value.as_i64() {
                     Some(seconds) => match u64::try_from(seconds) {
@@ -102,7 +111,10 @@ impl Until {
                 value.as_str().and_then(Timestamp::parse).ok_or_else(|| {
                     let what = "does not reference a valid ISO-8601 extended offset date-time format string";
                     let path = path.as_str();
-                    StatesError::runtime(format!("The TimestampPath parameter {what}: {path} == {}", shown(&value)))
+                    StatesError::runtime(format!(
+                        "The TimestampPath parameter {what}: {path} == {}",
+                        shown(&value)
+                    ))
                 })
             }
         }

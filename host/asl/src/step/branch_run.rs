@@ -15,7 +15,13 @@ const EVENTS_KEPT_FREE: u64 = 6;
 
 impl Step<'_> {
     /// Begins a branch at `state`.
-    pub(super) fn enter_branch(&mut self, id: BranchId, parent: Option<BranchId>, state: String, input: Value) {
+    pub(super) fn enter_branch(
+        &mut self,
+        id: BranchId,
+        parent: Option<BranchId>,
+        state: String,
+        input: Value,
+    ) {
         let branch = Branch {
             parent,
             state,

@@ -15,7 +15,10 @@ impl Step<'_> {
 
     pub(super) fn fail(&mut self, previous_event_id: u64, failure: StatesError) {
         let StatesError { error, cause } = failure;
-        self.record(previous_event_id, HistoryDetails::ExecutionFailed { error: error.clone(), cause: cause.clone() });
+        self.record(
+            previous_event_id,
+            HistoryDetails::ExecutionFailed { error: error.clone(), cause: cause.clone() },
+        );
         self.execution.error = error;
         self.execution.cause = cause;
         self.close(Status::Failed);

@@ -28,7 +28,8 @@ pub struct Transition {
 
 /// Moves `execution` of `machine` by one event.
 pub fn step(machine: &StateMachine, execution: Execution, event: Event) -> Transition {
-    let mut step = Step { machine, execution, at: event.at, history: Vec::new(), commands: Vec::new(), entered: 0 };
+    let mut step =
+        Step { machine, execution, at: event.at, history: Vec::new(), commands: Vec::new(), entered: 0 };
     if step.execution.status == Status::Running {
         step.apply(event.kind);
     }

@@ -71,7 +71,11 @@ impl<'m> Step<'m> {
     }
 
     /// The exit through a matching catcher of the branch's state.
-    pub(super) fn caught(&self, branch: &Branch, error: &StatesError) -> Option<Result<Outcome, StatesError>> {
+    pub(super) fn caught(
+        &self,
+        branch: &Branch,
+        error: &StatesError,
+    ) -> Option<Result<Outcome, StatesError>> {
         self.task(branch)?.caught(&branch.input, error)
     }
 
@@ -120,7 +124,11 @@ impl<'m> Step<'m> {
         }
     }
 
-    fn scheduled_events(&self, resource: &Resource, scheduled: &Scheduled) -> (HistoryDetails, HistoryDetails) {
+    fn scheduled_events(
+        &self,
+        resource: &Resource,
+        scheduled: &Scheduled,
+    ) -> (HistoryDetails, HistoryDetails) {
         let parameters = scheduled.parameters.to_string();
         match resource {
             Resource::Function { arn } => (

@@ -136,8 +136,9 @@ impl Invocation {
     }
 
     fn result(&self, text: &str, log: &[LogLine], at: Timestamp) -> Result<Value, StatesError> {
-        let payload: Value = serde_json::from_str(text)
-            .map_err(|error| StatesError::new("Lambda.Unknown", format!("The function returned no JSON: {error}")))?;
+        let payload: Value = serde_json::from_str(text).map_err(|error| {
+            StatesError::new("Lambda.Unknown", format!("The function returned no JSON: {error}"))
+        })?;
         if !self.wrapped {
             return Ok(payload);
         }
@@ -149,7 +150,8 @@ impl Invocation {
             result["LogResult"] = json!(tail);
         }
         result["Payload"] = payload;
-        result["SdkHttpMetadata"] = http_metadata(&version, text.len(), &request_id, log_result.as_deref(), at);
+        result["SdkHttpMetadata"] =
+            http_metadata(&version, text.len(), &request_id, log_result.as_deref(), at);
         result["SdkResponseMetadata"] = json!({"RequestId": request_id});
         result["StatusCode"] = json!(200);
         Ok(result)
@@ -159,7 +161,9 @@ impl Invocation {
         match error {
             // The optimised integration writes a JSON cause anew, without spaces (recorded).
             FunctionError::Failed(error) if self.wrapped => {
-                let cause = error.cause.map(|text| serde_json::from_str(&text).map_or(text, |json: Value| json.to_string()));
+                let cause = error
+                    .cause
+                    .map(|text| serde_json::from_str(&text).map_or(text, |json: Value| json.to_string()));
                 StatesError { error: error.error, cause }
             }
             FunctionError::Failed(error) => error,
@@ -171,7 +175,8 @@ impl Invocation {
                 let arn = format!("arn:aws:lambda:{region}:{account}:function:{}:{qualifier}", self.name);
                 let service = "Service: AWSLambda; Status Code: 404; Error Code: ResourceNotFoundException";
                 let request_id = uuid::Uuid::new_v4();
-                let cause = format!("Function not found: {arn} ({service}; Request ID: {request_id}; Proxy: null)");
+                let cause =
+                    format!("Function not found: {arn} ({service}; Request ID: {request_id}; Proxy: null)");
                 StatesError::new("Lambda.ResourceNotFoundException", cause)
             }
         }
@@ -246,8 +251,10 @@ fn http_metadata(
     if let Some(tail) = log_result {
         headers.insert(5, ("X-Amz-Log-Result", tail.to_owned()));
     }
-    let all: Map<String, Value> = headers.iter().map(|(name, value)| ((*name).to_owned(), json!([value]))).collect();
-    let one: Map<String, Value> = headers.into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect();
+    let all: Map<String, Value> =
+        headers.iter().map(|(name, value)| ((*name).to_owned(), json!([value]))).collect();
+    let one: Map<String, Value> =
+        headers.into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect();
     json!({"AllHttpHeaders": all, "HttpHeaders": one, "HttpStatusCode": 200})
 }
 

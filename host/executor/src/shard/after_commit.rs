@@ -97,7 +97,9 @@ impl Shard {
         }
         for work in pending {
             let runs = match &work {
-                Work::Task(task) => self.live.get(&id).is_some_and(|live| live.tasks.contains_key(&task.work)),
+                Work::Task(task) => {
+                    self.live.get(&id).is_some_and(|live| live.tasks.contains_key(&task.work))
+                }
                 Work::Timer { .. } | Work::Continue { .. } => false,
             };
             if !runs {
@@ -139,11 +141,15 @@ impl Shard {
         };
         let (integration, sender) = (Arc::clone(&self.integration), self.sender.clone());
         let running = tokio::spawn(async move {
-            let outcome = AssertUnwindSafe(integration.run(request)).catch_unwind().await.unwrap_or_else(|_| {
-                error!("an integration panicked; its task failed");
-                let cause = "The integration failed inside the server; its log has the details.";
-                TaskOutcome { result: Err(StatesError::new("Lambda.ServiceException", cause)), log: Vec::new() }
-            });
+            let outcome =
+                AssertUnwindSafe(integration.run(request)).catch_unwind().await.unwrap_or_else(|_| {
+                    error!("an integration panicked; its task failed");
+                    let cause = "The integration failed inside the server; its log has the details.";
+                    TaskOutcome {
+                        result: Err(StatesError::new("Lambda.ServiceException", cause)),
+                        log: Vec::new(),
+                    }
+                });
             let kind = match outcome.result {
                 Ok(result) => EventKind::TaskSucceeded { work, result },
                 Err(error) => EventKind::TaskFailed { work, error },

@@ -128,7 +128,8 @@ impl Shard {
         let sleep = match (&self.closing, self.timers.next_due()) {
             (Some(closing), _) => Some(closing.until.saturating_duration_since(Instant::now())),
             (None, Some(due)) => {
-                let milliseconds = u64::try_from(due.0.saturating_sub(self.clock.now().0)).unwrap_or_default();
+                let milliseconds =
+                    u64::try_from(due.0.saturating_sub(self.clock.now().0)).unwrap_or_default();
                 Some(Duration::from_millis(milliseconds).min(limits::TIMER_SLEEP))
             }
             (None, None) => None,

@@ -1,8 +1,8 @@
 //! StartExecution inside a shard: names are unique, repeats are idempotent.
 
+use super::Shard;
 use super::live::Live;
 use super::turn::{Reply, Turn};
-use super::Shard;
 use crate::error::StartError;
 use crate::request::{StartRequest, Started};
 use stepwell_asl::{EventKind, Execution, ExecutionContext};

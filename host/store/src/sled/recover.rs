@@ -54,11 +54,7 @@ pub(super) fn recover(
     acknowledged: u64,
     lock: Lock,
 ) -> Result<(Recovered, Lock), Refusal> {
-    let config = sled::Config::new()
-        .path(directory)
-        .cache_capacity(options.cache_bytes)
-        .mode(sled::Mode::HighThroughput)
-        .flush_every_ms(None);
+    let config = sled::Config::new().path(directory).cache_capacity(options.cache_bytes).flush_every_ms(None);
     let verify = options.verify_on_open;
     let (done, outcome) = mpsc::channel();
     let work = move || {

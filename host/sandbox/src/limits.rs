@@ -1,0 +1,74 @@
+//! Every bound of the sandbox that is not a setting, by name.
+//!
+//! Settings that an operator chooses per installation are in `config.rs`, with their defaults here. Nothing in this crate
+//! may loop, queue or allocate on behalf of a module without a bound from one of the two.
+
+use std::time::Duration;
+
+/// Default of `SandboxConfig::max_concurrent_calls`.
+pub const DEFAULT_CONCURRENT_CALLS: u32 = 1_000;
+/// Default of `SandboxConfig::memory_limit_bytes`: what AWS Lambda gives a function that asks for nothing.
+pub const DEFAULT_MEMORY_LIMIT_BYTES: u64 = 128 << 20;
+/// Default of `SandboxConfig::max_module_bytes`: room for a module that carries a language's interpreter.
+pub const DEFAULT_MODULE_BYTES: u64 = 50 << 20;
+/// Default of `SandboxConfig::max_result_bytes`: AWS Lambda's bound of a synchronous response. The bound of a state's data is
+/// smaller and belongs to the executor.
+pub const DEFAULT_RESULT_BYTES: u64 = 6 << 20;
+/// Default of `SandboxConfig::max_log_bytes`.
+pub const DEFAULT_LOG_BYTES: u64 = 256 << 10;
+
+/// Longest time a call may be given. Longer wishes are cut to it.
+pub const MAX_CALL_TIMEOUT: Duration = Duration::from_hours(366 * 24);
+/// Longest error name of a task, in characters (API: `SensitiveError`, 256).
+pub const MAX_ERROR_NAME_CHARS: usize = 256;
+/// Longest cause, in characters (API: `SensitiveCause`, 32,768).
+pub const MAX_CAUSE_CHARS: usize = 32_768;
+
+/// Modules that stay loaded. The least recently used one makes room.
+pub(crate) const MAX_LOADED_MODULES: usize = 256;
+/// Modules that are compiled at the same time: compiling already uses every core.
+pub(crate) const MAX_CONCURRENT_COMPILES: usize = 1;
+/// Names of a module's exports or imports that a refusal lists.
+pub(crate) const MAX_LISTED_NAMES: usize = 20;
+
+/// How often the epoch advances while calls run: how long a busy guest keeps a thread before it yields, and how exact
+/// its deadline is.
+pub(crate) const EPOCH_TICK: Duration = Duration::from_millis(1);
+/// Ticks without any running call after which the epoch thread sleeps until the next call.
+pub(crate) const IDLE_TICKS: u32 = 100;
+
+/// Stack of the guest itself, in bytes. Beyond it: a trap, "call stack exhausted".
+pub(crate) const MAX_WASM_STACK_BYTES: usize = 512 << 10;
+/// Stack of the fibre that a call runs on, in bytes: the guest's and the host functions' above it.
+pub(crate) const FIBRE_STACK_BYTES: usize = 2 << 20;
+/// Entries of one table.
+pub(crate) const MAX_TABLE_ELEMENTS: usize = 100_000;
+/// Handles (streams, pollables) that one call may hold open.
+pub(crate) const MAX_OPEN_HANDLES: usize = 1_000;
+/// Random bytes that a guest may ask for at once.
+pub(crate) const MAX_RANDOM_BYTES: u64 = 1 << 20;
+/// Core instances in one component. Python modules have up to 38.
+pub(crate) const MAX_CORE_INSTANCES_PER_COMPONENT: u32 = 64;
+/// Memories in one component.
+pub(crate) const MAX_MEMORIES_PER_COMPONENT: u32 = 8;
+/// Tables in one component.
+pub(crate) const MAX_TABLES_PER_COMPONENT: u32 = 16;
+/// Tables in the pool for each call that fits it.
+pub(crate) const TABLES_PER_CALL: u32 = 2;
+/// Size of the bookkeeping of one instance, in bytes.
+pub(crate) const MAX_INSTANCE_BYTES: usize = 4 << 20;
+/// Memory of a slot that is reset by copying instead of being given back to the system, in bytes.
+pub(crate) const MEMORY_KEEP_RESIDENT_BYTES: usize = 1 << 20;
+/// The same for tables and fibre stacks.
+pub(crate) const TABLE_KEEP_RESIDENT_BYTES: usize = 64 << 10;
+/// Memory maps that a call in progress needs, measured with 10,000 calls at once.
+pub(crate) const MAPS_PER_CALL: u64 = 6;
+/// Calls that the pool always has room for, so that a component with many memories fits.
+pub(crate) const MIN_CONCURRENT_CALLS: u32 = MAX_MEMORIES_PER_COMPONENT;
+
+/// Bytes that a guest may hand to one host function beyond the result limit: room for the error's other field.
+pub(crate) const HOSTCALL_SLACK_BYTES: u64 = 64 << 10;
+/// Standard output without a newline becomes a log line after that many bytes.
+pub(crate) const MAX_LINE_BYTES: usize = 8 << 10;
+/// The end of standard error that a trap's cause quotes, in bytes.
+pub(crate) const STDERR_TAIL_BYTES: usize = 2 << 10;

@@ -1,0 +1,13 @@
+//! The sandbox against real guests. They are built first:
+//! `cargo build --release --target wasm32-wasip2 --manifest-path modules/Cargo.toml`.
+//!
+//! One binary for all of it: wasmtime is linked once.
+
+#![allow(clippy::unwrap_used, reason = "a test that unwraps fails where it should")]
+
+mod calls;
+mod guests;
+mod install;
+mod load;
+mod recovery;
+mod walls;
