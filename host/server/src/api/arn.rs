@@ -1,0 +1,160 @@
+//! ARNs of state machines and executions: parsed, built, refused (API reference, section 1.10).
+//!
+//! It must never decide whether the named thing exists.
+
+use super::error::ApiError;
+use crate::server::Identity;
+
+const PREFIXES: [&str; 3] = ["arn:aws:states:", "arn:aws-cn:states:", "arn:aws-us-gov:states:"];
+
+/// The ARN of a state machine, or of a version, alias or label of one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct MachineArn {
+    /// As given.
+    pub(crate) text: String,
+    /// Whether a version or an alias is named behind the machine's name.
+    pub(crate) qualified: bool,
+    /// Whether a label of a Distributed Map is named behind the machine's name.
+    pub(crate) labelled: bool,
+}
+
+impl MachineArn {
+    /// Reads an ARN. Errors: `InvalidArn`.
+    pub(crate) fn parse(text: &str) -> Result<MachineArn, ApiError> {
+        let name = resource(text, "stateMachine")?;
+        let mut parts = name.splitn(3, ':');
+        let machine = parts.next().unwrap_or_default();
+        let qualifier = parts.next();
+        if machine.is_empty() || qualifier == Some("") || parts.next().is_some() {
+            return Err(invalid(text));
+        }
+        Ok(MachineArn {
+            text: text.to_owned(),
+            qualified: qualifier.is_some(),
+            labelled: machine.contains('/'),
+        })
+    }
+
+    /// The ARN, for operations that labels are not allowed in (API reference, section 1.10).
+    pub(crate) fn without_label(self) -> Result<MachineArn, ApiError> {
+        if self.labelled {
+            return Err(ApiError::Validation {
+                message: format!(
+                    "The operation does not support labelled state machine ARNs: '{}'",
+                    self.text
+                ),
+                reason: Some("API_DOES_NOT_SUPPORT_LABELED_ARNS"),
+            });
+        }
+        Ok(self)
+    }
+}
+
+/// Checks the ARN of a Standard execution. Errors: `InvalidArn`.
+pub(crate) fn check_execution_arn(text: &str) -> Result<(), ApiError> {
+    match resource(text, "execution")?.split_once(':') {
+        Some((machine, name)) if !machine.is_empty() && !name.is_empty() && !name.contains(':') => Ok(()),
+        Some(_) | None => Err(invalid(text)),
+    }
+}
+
+/// The ARN of a machine of this server.
+pub(crate) fn machine_arn(identity: &Identity, name: &str) -> String {
+    format!("arn:aws:states:{}:{}:stateMachine:{name}", identity.region, identity.account)
+}
+
+/// The ARN of an execution of a machine.
+pub(crate) fn execution_arn(machine_arn: &str, name: &str) -> String {
+    // No other section of an ARN that this server has given out can hold this text.
+    format!("{}:{name}", machine_arn.replacen(":stateMachine:", ":execution:", 1))
+}
+
+/// The ARN of a module as a Lambda function.
+pub(crate) fn function_arn(identity: &Identity, name: &str) -> String {
+    format!("arn:aws:lambda:{}:{}:function:{name}", identity.region, identity.account)
+}
+
+/// Whether an ARN is short enough to be a key of the store.
+pub(crate) fn fits_a_key(arn: &str) -> bool {
+    arn.len() <= stepwell_store::limits::KEY_BYTES
+}
+
+/// Refuses an ARN that could not be stored: characters outside ASCII take several bytes each.
+pub(crate) fn check_key(arn: &str) -> Result<(), ApiError> {
+    if fits_a_key(arn) {
+        return Ok(());
+    }
+    let longest = stepwell_store::limits::KEY_BYTES;
+    Err(ApiError::validation(format!(
+        "The ARN would have {} bytes, over {longest}: use a shorter name",
+        arn.len()
+    )))
+}
+
+/// What follows the resource type, if that is `wanted`.
+fn resource<'a>(text: &'a str, wanted: &str) -> Result<&'a str, ApiError> {
+    let rest = PREFIXES.iter().find_map(|prefix| text.strip_prefix(prefix)).ok_or_else(|| invalid(text))?;
+    let mut sections = rest.splitn(4, ':');
+    let (region, account) = (sections.next().unwrap_or_default(), sections.next().unwrap_or_default());
+    let (Some(kind), Some(name)) = (sections.next(), sections.next()) else { return Err(invalid(text)) };
+    if region.is_empty() || account.is_empty() {
+        return Err(invalid(text));
+    }
+    if kind != wanted {
+        return Err(ApiError::InvalidArn(format!("Resource type not valid in this context: {kind}")));
+    }
+    Ok(name)
+}
+
+fn invalid(text: &str) -> ApiError {
+    ApiError::InvalidArn(format!("Invalid ARN prefix: {text}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PREFIX: &str = "arn:aws:states:us-east-1:123456789012";
+
+    #[test]
+    fn machines_may_be_qualified_or_labelled() {
+        for (tail, qualified, labelled) in
+            [("m", false, false), ("m:7", true, false), ("m:live", true, false), ("m/label", false, true)]
+        {
+            let arn = MachineArn::parse(&format!("{PREFIX}:stateMachine:{tail}")).unwrap();
+            assert_eq!((arn.qualified, arn.labelled), (qualified, labelled), "{tail}");
+            assert_eq!(arn.without_label().is_err(), labelled, "{tail}");
+        }
+    }
+
+    #[test]
+    fn wrong_arns_are_told_apart() {
+        let message = |arn: &str| MachineArn::parse(arn).unwrap_err().to_string();
+        for wrong in ["", "x", "arn:aws:states", "arn:aws:s3:::bucket", "arn:aws:states:r:a:stateMachine"] {
+            assert_eq!(message(wrong), format!("Invalid Arn: 'Invalid ARN prefix: {wrong}'"));
+        }
+        for tail in ["stateMachine:", "stateMachine::1", "stateMachine:m:1:2"] {
+            assert!(message(&format!("{PREFIX}:{tail}")).contains("Invalid ARN prefix"), "{tail}");
+        }
+        let express = message(&format!("{PREFIX}:express:m:e:u"));
+        assert_eq!(express, "Invalid Arn: 'Resource type not valid in this context: express'");
+    }
+
+    #[test]
+    fn execution_arns_have_two_names() {
+        assert!(check_execution_arn(&format!("{PREFIX}:execution:m:e")).is_ok());
+        assert!(check_execution_arn("arn:aws-cn:states:cn-north-1:123456789012:execution:m/l:e").is_ok());
+        for tail in ["execution:m", "execution:m:", "execution::e", "execution:m:e:x", "stateMachine:m"] {
+            assert!(check_execution_arn(&format!("{PREFIX}:{tail}")).is_err(), "{tail}");
+        }
+    }
+
+    #[test]
+    fn an_execution_belongs_to_its_machine() {
+        let identity = Identity { account: "123456789012".into(), region: "us-east-1".into() };
+        let machine = machine_arn(&identity, "m");
+        assert_eq!(machine, format!("{PREFIX}:stateMachine:m"));
+        assert_eq!(execution_arn(&machine, "e"), format!("{PREFIX}:execution:m:e"));
+        assert!(check_execution_arn(&execution_arn(&machine, "e")).is_ok());
+    }
+}

@@ -1,0 +1,106 @@
+//! CreateStateMachine (API reference, section 2.1; idempotency, section 1.12).
+
+use serde_json::{Value, json};
+use stepwell_asl::{Severity, StateMachine};
+use stepwell_store::{Changes, MachineId, MachineRecord, StoreError};
+use uuid::Uuid;
+
+use super::constraints::{Fields, check_name};
+use super::error::ApiError;
+use super::machine_settings::MachineSettings;
+use super::{Answer, Call, arn, machine};
+use crate::limits;
+use crate::server::Server;
+
+/// The types, as messages list them.
+pub(super) const TYPES: [&str; 2] = ["STANDARD", "EXPRESS"];
+
+struct Wish {
+    name: String,
+    definition: String,
+    role_arn: String,
+    machine_type: &'static str,
+    settings: MachineSettings,
+}
+
+pub(super) async fn handle(server: &Server, mut call: Call) -> Answer {
+    let wish = Wish::read(&mut call.fields)?;
+    let arn = arn::machine_arn(&server.identity, &wish.name);
+    arn::check_key(&arn)?;
+    // A conflict means that another request has just created the machine: then that one is compared with.
+    for _ in 0..limits::CHANGE_TRIES {
+        if let Some((record, _)) = machine::find(server, &arn).await? {
+            return wish.answer_existing(server, &record).await;
+        }
+        let record = wish.record(server, arn.clone());
+        let mut changes = Changes::new();
+        changes.machine(&record, &wish.definition, None)?;
+        match server.store.commit(changes).await {
+            Ok(()) => return Ok(answer(&record)),
+            Err(StoreError::Conflict) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(StoreError::Conflict.into())
+}
+
+/// Parses a definition. Errors: `InvalidDefinition` with every problem that is an error.
+pub(super) fn check_definition(text: &str) -> Result<(), ApiError> {
+    let Err(problems) = StateMachine::parse(text) else { return Ok(()) };
+    let errors = problems.iter().filter(|problem| problem.severity == Severity::Error);
+    let errors: Vec<String> = errors.map(ToString::to_string).collect();
+    Err(ApiError::InvalidDefinition(errors.join(", ")))
+}
+
+impl Wish {
+    fn read(fields: &mut Fields) -> Result<Wish, ApiError> {
+        let wish = Wish {
+            name: fields.required_text("name", 1, limits::NAME_CHARACTERS),
+            definition: fields.required_text("definition", 1, limits::DEFINITION_CHARACTERS),
+            role_arn: fields.required_text("roleArn", 1, limits::ARN_CHARACTERS),
+            machine_type: fields.choice("type", &TYPES).unwrap_or("STANDARD"),
+            settings: MachineSettings::read(fields),
+        };
+        fields.check()?;
+        check_name(&wish.name)?;
+        if wish.machine_type == "EXPRESS" {
+            return Err(ApiError::StateMachineTypeNotSupported(
+                "EXPRESS state machines come in a later release of Stepwell: use type STANDARD",
+            ));
+        }
+        wish.settings.check()?;
+        check_definition(&wish.definition)?;
+        Ok(wish)
+    }
+
+    fn record(&self, server: &Server, arn: String) -> MachineRecord {
+        let now = server.clock.now();
+        MachineRecord {
+            id: MachineId(Uuid::now_v7().into_bytes()),
+            arn,
+            name: self.name.clone(),
+            machine_type: self.machine_type.to_owned(),
+            role_arn: self.role_arn.clone(),
+            created_at: now,
+            updated_at: now,
+            revision: 1,
+            revision_id: None,
+            logging_configuration: self.settings.logging.clone(),
+            tracing_configuration: self.settings.tracing.clone(),
+            encryption_configuration: self.settings.encryption.clone(),
+        }
+    }
+
+    /// The first response again, if the same is asked for: a different role does not count and is not applied.
+    async fn answer_existing(&self, server: &Server, record: &MachineRecord) -> Answer {
+        let definition = server.store.definition(record.id, record.revision).await?;
+        let same = definition.as_deref() == Some(self.definition.as_str())
+            && record.machine_type == self.machine_type
+            && self.settings.equal(record);
+        if same { Ok(answer(record)) } else { Err(ApiError::StateMachineAlreadyExists(record.arn.clone())) }
+    }
+}
+
+fn answer(record: &MachineRecord) -> Value {
+    json!({"stateMachineArn": record.arn, "creationDate": record.created_at.as_seconds()})
+}

@@ -1,0 +1,42 @@
+//! DescribeStateMachine (API reference, section 2.1).
+
+use serde_json::json;
+
+use super::arn::MachineArn;
+use super::error::ApiError;
+use super::machine_settings::{effective_logging, effective_tracing};
+use super::{Answer, Call, INCLUDED_DATA, machine};
+use crate::limits;
+use crate::server::Server;
+
+pub(super) async fn handle(server: &Server, mut call: Call) -> Answer {
+    let arn = call.fields.required_text("stateMachineArn", 1, limits::ARN_CHARACTERS);
+    let included = call.fields.choice("includedData", &INCLUDED_DATA);
+    call.fields.check()?;
+    let arn = MachineArn::parse(&arn)?;
+    let (record, _) = machine::require(server, &arn).await?;
+    let definition = if included == Some("METADATA_ONLY") {
+        "{}".to_owned()
+    } else {
+        let definition = server.store.definition(record.id, record.revision).await?;
+        definition.ok_or_else(|| ApiError::internal(&format!("{} has no definition", record.arn)))?
+    };
+    let mut answer = json!({
+        "stateMachineArn": record.arn,
+        "name": record.name,
+        "status": "ACTIVE",
+        "definition": definition,
+        "roleArn": record.role_arn,
+        "type": record.machine_type,
+        "creationDate": record.created_at.as_seconds(),
+        "loggingConfiguration": effective_logging(&record),
+        "tracingConfiguration": effective_tracing(&record),
+    });
+    if let Some(revision_id) = &record.revision_id {
+        answer["revisionId"] = json!(revision_id);
+    }
+    if let Some(encryption) = &record.encryption_configuration {
+        answer["encryptionConfiguration"] = encryption.clone();
+    }
+    Ok(answer)
+}

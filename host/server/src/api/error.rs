@@ -1,0 +1,205 @@
+//! Errors of the API, one variant per exception of the model plus those of the protocol (API reference, sections 1.4,
+//! 2.9 and 2.10), and their form on the wire.
+//!
+//! What the client sees is the external message; the cause of a host failure goes to the log, never to the client.
+
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+use stepwell_store::StoreError;
+
+use crate::limits;
+
+/// Namespace of the service's own exceptions.
+const SERVICE: &str = "com.amazonaws.swf.service.v2.model";
+/// Namespace of violated model constraints.
+const CONSTRAINTS: &str = "com.amazon.coral.validate";
+/// Namespace of protocol errors.
+const PROTOCOL: &str = "com.amazon.coral.service";
+
+/// Why a request got no result.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ApiError {
+    #[error("{0}")]
+    Conflict(&'static str),
+    #[error("Execution Already Exists: '{0}'")]
+    ExecutionAlreadyExists(String),
+    #[error("Execution Does Not Exist: '{0}'")]
+    ExecutionDoesNotExist(String),
+    #[error("Invalid Arn: '{0}'")]
+    InvalidArn(String),
+    #[error("Invalid State Machine Definition: '{0}'")]
+    InvalidDefinition(String),
+    #[error("Invalid Encryption Configuration: {0}")]
+    InvalidEncryptionConfiguration(&'static str),
+    #[error("Invalid State Machine Execution Input: '{0}'")]
+    InvalidExecutionInput(String),
+    #[error("Invalid Logging Configuration: {0}")]
+    InvalidLoggingConfiguration(&'static str),
+    #[error("Invalid Name: '{0}'")]
+    InvalidName(String),
+    #[error("Invalid Token: 'Invalid token'")]
+    InvalidToken,
+    #[error(
+        "Either the definition, the role ARN, the LoggingConfiguration, or the TracingConfiguration must be specified"
+    )]
+    MissingRequiredParameter,
+    #[error("Resource not found: '{0}'")]
+    ResourceNotFound(String),
+    #[error("State Machine Already Exists: '{0}'")]
+    StateMachineAlreadyExists(String),
+    #[error("State Machine Does Not Exist: '{0}'")]
+    StateMachineDoesNotExist(String),
+    #[error("{0}")]
+    StateMachineTypeNotSupported(&'static str),
+    /// A rule that the model does not express.
+    #[error("{message}")]
+    Validation { message: String, reason: Option<&'static str> },
+    /// Violated constraints of the model, each in the grammar of section 1.4.
+    #[error("{} detected: {}", counted(.0.len()), .0.join("; "))]
+    Constraints(Vec<String>),
+    /// The target header names nothing that is offered here.
+    #[error("{0}")]
+    UnknownOperation(String),
+    /// The body is no JSON object, or a member has the wrong type.
+    #[error("{0}")]
+    Serialization(String),
+    #[error("The request is larger than the {limit_bytes} bytes that are accepted")]
+    RequestTooLarge { limit_bytes: u64 },
+    #[error("The body of the request did not arrive completely")]
+    RequestIncomplete,
+    #[error("Rate exceeded: too many requests are waiting; try again")]
+    Throttling,
+    #[error("{0}")]
+    ServiceUnavailable(String),
+    /// Everything that only the operator can do something about.
+    #[error("The request failed inside the server; its log says why")]
+    Internal,
+}
+
+impl ApiError {
+    /// A rule that the model does not express, without a reason code.
+    pub(crate) fn validation(message: impl Into<String>) -> ApiError {
+        ApiError::Validation { message: message.into(), reason: None }
+    }
+
+    /// Logs what went wrong inside and answers with nothing of it.
+    pub(crate) fn internal(cause: &dyn std::fmt::Display) -> ApiError {
+        tracing::error!(%cause, "a request failed inside the server");
+        ApiError::Internal
+    }
+
+    /// Namespace, code and status.
+    fn facts(&self) -> (&'static str, &'static str, StatusCode) {
+        let bad = StatusCode::BAD_REQUEST;
+        match self {
+            ApiError::Conflict(_) => (SERVICE, "ConflictException", bad),
+            ApiError::ExecutionAlreadyExists(_) => (SERVICE, "ExecutionAlreadyExists", bad),
+            ApiError::ExecutionDoesNotExist(_) => (SERVICE, "ExecutionDoesNotExist", bad),
+            ApiError::InvalidArn(_) => (SERVICE, "InvalidArn", bad),
+            ApiError::InvalidDefinition(_) => (SERVICE, "InvalidDefinition", bad),
+            ApiError::InvalidEncryptionConfiguration(_) => (SERVICE, "InvalidEncryptionConfiguration", bad),
+            ApiError::InvalidExecutionInput(_) => (SERVICE, "InvalidExecutionInput", bad),
+            ApiError::InvalidLoggingConfiguration(_) => (SERVICE, "InvalidLoggingConfiguration", bad),
+            ApiError::InvalidName(_) => (SERVICE, "InvalidName", bad),
+            ApiError::InvalidToken => (SERVICE, "InvalidToken", bad),
+            ApiError::MissingRequiredParameter => (SERVICE, "MissingRequiredParameter", bad),
+            ApiError::ResourceNotFound(_) => (SERVICE, "ResourceNotFound", bad),
+            ApiError::StateMachineAlreadyExists(_) => (SERVICE, "StateMachineAlreadyExists", bad),
+            ApiError::StateMachineDoesNotExist(_) => (SERVICE, "StateMachineDoesNotExist", bad),
+            ApiError::StateMachineTypeNotSupported(_) => (SERVICE, "StateMachineTypeNotSupported", bad),
+            ApiError::Validation { .. } => (SERVICE, "ValidationException", bad),
+            ApiError::Constraints(_) => (CONSTRAINTS, "ValidationException", bad),
+            ApiError::UnknownOperation(_) => (PROTOCOL, "UnknownOperationException", bad),
+            ApiError::Serialization(_) => (PROTOCOL, "SerializationException", bad),
+            ApiError::RequestTooLarge { .. } => {
+                (PROTOCOL, "RequestEntityTooLargeException", StatusCode::PAYLOAD_TOO_LARGE)
+            }
+            ApiError::RequestIncomplete => (PROTOCOL, "RequestTimeoutException", StatusCode::REQUEST_TIMEOUT),
+            ApiError::Throttling => (PROTOCOL, "ThrottlingException", bad),
+            ApiError::ServiceUnavailable(_) => {
+                (PROTOCOL, "ServiceUnavailable", StatusCode::SERVICE_UNAVAILABLE)
+            }
+            ApiError::Internal => (PROTOCOL, "InternalFailure", StatusCode::INTERNAL_SERVER_ERROR),
+        }
+    }
+
+    /// The code without its namespace.
+    pub(crate) fn code(&self) -> &'static str {
+        self.facts().1
+    }
+
+    /// The HTTP status.
+    pub(crate) fn status(&self) -> StatusCode {
+        self.facts().2
+    }
+
+    /// How long the client should wait before it tries again, in milliseconds.
+    pub(crate) fn retry_after_milliseconds(&self) -> Option<u32> {
+        matches!(self, ApiError::Throttling).then_some(limits::RETRY_AFTER_MILLISECONDS)
+    }
+
+    /// The body on the wire.
+    pub(crate) fn to_json(&self) -> Value {
+        let (namespace, code, _) = self.facts();
+        let mut body = json!({"__type": format!("{namespace}#{code}"), "message": self.to_string()});
+        if let ApiError::Validation { reason: Some(reason), .. } = self {
+            body["reason"] = json!(reason);
+        }
+        body
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> ApiError {
+        match error {
+            StoreError::Full | StoreError::Poisoned { .. } | StoreError::Closed | StoreError::Unknown => {
+                ApiError::ServiceUnavailable(error.to_string())
+            }
+            StoreError::Conflict => {
+                ApiError::Conflict("The resource was changed by another request; try again")
+            }
+            StoreError::Fenced { .. }
+            | StoreError::Corrupt { .. }
+            | StoreError::TooLarge { .. }
+            | StoreError::Invalid(_) => ApiError::internal(&error),
+        }
+    }
+}
+
+fn counted(violations: usize) -> String {
+    format!("{violations} validation error{}", if violations == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn violations_are_counted_and_joined() {
+        let one = ApiError::Constraints(vec!["a".into()]);
+        assert_eq!(one.to_string(), "1 validation error detected: a");
+        let two = ApiError::Constraints(vec!["a".into(), "b".into()]);
+        assert_eq!(two.to_string(), "2 validation errors detected: a; b");
+        assert_eq!(two.to_json()["__type"], "com.amazon.coral.validate#ValidationException");
+    }
+
+    #[test]
+    fn a_full_disk_is_told_and_a_damaged_record_is_not() {
+        let full = ApiError::from(StoreError::Full);
+        assert_eq!((full.status().as_u16(), full.code()), (503, "ServiceUnavailable"));
+        assert!(full.to_string().contains("disk is nearly full"), "{full}");
+        let invalid = ApiError::from(StoreError::Invalid("secret"));
+        assert_eq!((invalid.status().as_u16(), invalid.code()), (500, "InternalFailure"));
+        assert!(!invalid.to_string().contains("secret"));
+    }
+
+    #[test]
+    fn a_reason_is_a_member_of_its_own() {
+        let error = ApiError::Validation { message: "m".into(), reason: Some("R") };
+        assert_eq!(
+            error.to_json(),
+            json!({"__type": "com.amazonaws.swf.service.v2.model#ValidationException", "message": "m", "reason": "R"})
+        );
+        assert_eq!(ApiError::validation("m").to_json().get("reason"), None);
+    }
+}

@@ -1,0 +1,26 @@
+//! Finds and reads executions for the operations on one of them.
+
+use stepwell_asl::Execution;
+use stepwell_store::{ExecutionId, StartRecord};
+
+use super::arn::check_execution_arn;
+use super::error::ApiError;
+use crate::server::Server;
+
+/// The execution with this ARN. Errors: `InvalidArn`, `ExecutionDoesNotExist`.
+pub(crate) async fn find(server: &Server, arn: &str) -> Result<ExecutionId, ApiError> {
+    check_execution_arn(arn)?;
+    let id = server.store.execution_id(arn).await?;
+    id.ok_or_else(|| ApiError::ExecutionDoesNotExist(arn.to_owned()))
+}
+
+/// What an execution was started with, and its last checkpoint. Both are written when it starts.
+pub(super) async fn read(
+    server: &Server,
+    id: ExecutionId,
+    arn: &str,
+) -> Result<(StartRecord, Execution), ApiError> {
+    let record = server.store.start_record(id).await?;
+    let execution = server.store.checkpoint(id).await?;
+    record.zip(execution).ok_or_else(|| ApiError::internal(&format!("{arn} has no checkpoint")))
+}

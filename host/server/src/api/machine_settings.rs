@@ -1,0 +1,164 @@
+//! The settings that CreateStateMachine and UpdateStateMachine share: logging, tracing, encryption, publishing, tags
+//! (API reference, sections 2.1 and 2.8).
+//!
+//! What this release cannot do is refused by name; a setting must never be accepted and then ignored, with one
+//! exception: tracing has no effect here, and refusing it would break definitions that deploy to AWS as well.
+
+use serde_json::{Value, json};
+use stepwell_store::MachineRecord;
+
+use super::constraints::Fields;
+use super::error::ApiError;
+use crate::limits;
+
+const LEVELS: [&str; 4] = ["ALL", "ERROR", "FATAL", "OFF"];
+const ENCRYPTIONS: [&str; 2] = ["AWS_OWNED_KEY", "CUSTOMER_MANAGED_KMS_KEY"];
+
+/// Settings as asked for; `None` is "not mentioned".
+#[derive(Debug)]
+pub(crate) struct MachineSettings {
+    pub(crate) logging: Option<Value>,
+    pub(crate) tracing: Option<Value>,
+    pub(crate) encryption: Option<Value>,
+    destinations: usize,
+    publish: bool,
+    version_description: bool,
+    tags: usize,
+}
+
+impl MachineSettings {
+    /// Reads the settings; violations are noted in `fields`.
+    pub(crate) fn read(fields: &mut Fields) -> MachineSettings {
+        let (logging, destinations) = logging(fields);
+        let tracing = fields.structure("tracingConfiguration").then(|| {
+            let enabled = fields.boolean("tracingConfiguration.enabled").unwrap_or(false);
+            json!({"enabled": enabled})
+        });
+        MachineSettings {
+            logging,
+            tracing,
+            encryption: encryption(fields),
+            destinations,
+            publish: fields.boolean("publish").unwrap_or(false),
+            version_description: fields
+                .text("versionDescription", 0, limits::VERSION_DESCRIPTION_CHARACTERS)
+                .is_some(),
+            tags: fields.list("tags").map_or(0, |tags| tags.len()),
+        }
+    }
+
+    /// Refuses what cannot be stored, or cannot be done by this release.
+    pub(crate) fn check(&self) -> Result<(), ApiError> {
+        if self.version_description && !self.publish {
+            return Err(ApiError::validation("Version description can only be set when publish is true"));
+        }
+        if self.publish {
+            let message =
+                "Versions of state machines are not supported by this release of Stepwell: leave out publish";
+            return Err(ApiError::validation(message));
+        }
+        if self.tags > 0 {
+            let message = "Tags are not supported by this release of Stepwell: leave out tags";
+            return Err(ApiError::validation(message));
+        }
+        self.check_logging()?;
+        let managed = self.encryption.as_ref().is_some_and(|settings| settings["type"] == ENCRYPTIONS[1]);
+        if managed {
+            let message =
+                "Customer managed keys are not supported by this release of Stepwell: use AWS_OWNED_KEY";
+            return Err(ApiError::InvalidEncryptionConfiguration(message));
+        }
+        Ok(())
+    }
+
+    fn check_logging(&self) -> Result<(), ApiError> {
+        let Some(logging) = &self.logging else { return Ok(()) };
+        let off = logging["level"] == "OFF";
+        if self.destinations > 1 || (!off && self.destinations == 0) {
+            return Err(ApiError::InvalidLoggingConfiguration("Must specify exactly one Log Destination."));
+        }
+        if !off {
+            let message = "Log delivery is not supported by this release of Stepwell: use level OFF";
+            return Err(ApiError::InvalidLoggingConfiguration(message));
+        }
+        Ok(())
+    }
+
+    /// Whether a stored machine has these settings, where "not mentioned" means the default.
+    pub(crate) fn equal(&self, record: &MachineRecord) -> bool {
+        let logging = self.logging.clone().unwrap_or_else(default_logging);
+        let tracing = self.tracing.clone().unwrap_or_else(default_tracing);
+        let encryption = self.encryption.clone().unwrap_or_else(default_encryption);
+        logging == effective_logging(record)
+            && tracing == effective_tracing(record)
+            && encryption == record.encryption_configuration.clone().unwrap_or_else(default_encryption)
+    }
+
+    /// Whether logging, tracing or encryption is mentioned at all.
+    pub(crate) fn are_mentioned(&self) -> bool {
+        self.logging.is_some() || self.tracing.is_some() || self.encryption.is_some()
+    }
+
+    /// Writes the mentioned settings into `record`. Whether anything changed.
+    pub(crate) fn apply(&self, record: &mut MachineRecord) -> bool {
+        let mut changed = false;
+        let mut set = |stored: &mut Option<Value>, wanted: &Option<Value>, default: Value| {
+            if wanted.is_some() && *wanted != Some(stored.clone().unwrap_or(default)) {
+                stored.clone_from(wanted);
+                changed = true;
+            }
+        };
+        set(&mut record.logging_configuration, &self.logging, default_logging());
+        set(&mut record.tracing_configuration, &self.tracing, default_tracing());
+        set(&mut record.encryption_configuration, &self.encryption, default_encryption());
+        changed
+    }
+}
+
+/// The logging that a machine shows.
+pub(crate) fn effective_logging(record: &MachineRecord) -> Value {
+    record.logging_configuration.clone().unwrap_or_else(default_logging)
+}
+
+/// The tracing that a machine shows.
+pub(crate) fn effective_tracing(record: &MachineRecord) -> Value {
+    record.tracing_configuration.clone().unwrap_or_else(default_tracing)
+}
+
+fn default_logging() -> Value {
+    json!({"level": "OFF", "includeExecutionData": false})
+}
+
+fn default_tracing() -> Value {
+    json!({"enabled": false})
+}
+
+fn default_encryption() -> Value {
+    json!({"type": "AWS_OWNED_KEY"})
+}
+
+fn logging(fields: &mut Fields) -> (Option<Value>, usize) {
+    if !fields.structure("loggingConfiguration") {
+        return (None, 0);
+    }
+    let level = fields.choice("loggingConfiguration.level", &LEVELS).unwrap_or("OFF");
+    let data = fields.boolean("loggingConfiguration.includeExecutionData").unwrap_or(false);
+    let destinations = fields.list("loggingConfiguration.destinations").unwrap_or_default();
+    let mut logging = json!({"level": level, "includeExecutionData": data});
+    let count = destinations.len();
+    if count > 0 {
+        logging["destinations"] = Value::Array(destinations);
+    }
+    (Some(logging), count)
+}
+
+fn encryption(fields: &mut Fields) -> Option<Value> {
+    if !fields.structure("encryptionConfiguration") {
+        return None;
+    }
+    fields.require("encryptionConfiguration.type");
+    fields.text("encryptionConfiguration.kmsKeyId", 1, limits::KMS_KEY_ID_CHARACTERS);
+    fields.integer("encryptionConfiguration.kmsDataKeyReusePeriodSeconds", 60, 900);
+    let kind = fields.choice("encryptionConfiguration.type", &ENCRYPTIONS)?;
+    Some(json!({"type": kind}))
+}

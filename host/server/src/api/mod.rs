@@ -1,0 +1,155 @@
+//! The AWS Step Functions API, AWS JSON 1.0 (API reference, section 1): `POST /`, the operation in `X-Amz-Target`.
+//!
+//! One table names every operation; each lives in a file of its own. Requests are routed by that header alone: `Host`,
+//! the signature and the content type decide nothing. Nothing here may know a module, a shard or a key of the store.
+
+pub(crate) mod arn;
+pub(crate) mod constraints;
+mod create_state_machine;
+mod delete_state_machine;
+mod describe_execution;
+mod describe_state_machine;
+pub(crate) mod error;
+pub(crate) mod execution;
+mod get_execution_history;
+mod json_text;
+mod list_executions;
+mod list_state_machines;
+mod machine;
+mod machine_settings;
+mod page_token;
+mod start_execution;
+mod stop_execution;
+mod update_state_machine;
+mod validate_state_machine_definition;
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use serde_json::Value;
+use uuid::Uuid;
+
+use self::constraints::Fields;
+use self::error::ApiError;
+use crate::server::Server;
+use crate::{body, limits};
+
+/// What an operation gives back.
+type Answer = Result<Value, ApiError>;
+
+/// An operation of the table.
+type Handler = for<'a> fn(&'a Server, Call) -> Pin<Box<dyn Future<Output = Answer> + Send + 'a>>;
+
+/// One request, decoded as far as all operations need it.
+struct Call {
+    /// The members of the body.
+    fields: Fields,
+    /// Header `X-Amzn-Trace-Id`.
+    trace_header: Option<String>,
+}
+
+/// What the operations of every service's targets begin with.
+const TARGET_PREFIX: &str = "AWSStepFunctions.";
+
+/// Values of `includedData`.
+const INCLUDED_DATA: [&str; 2] = ["ALL_DATA", "METADATA_ONLY"];
+
+/// Every operation that is offered.
+const OPERATIONS: [(&str, Handler); 11] = [
+    ("CreateStateMachine", |server, call| Box::pin(create_state_machine::handle(server, call))),
+    ("DeleteStateMachine", |server, call| Box::pin(delete_state_machine::handle(server, call))),
+    ("DescribeExecution", |server, call| Box::pin(describe_execution::handle(server, call))),
+    ("DescribeStateMachine", |server, call| Box::pin(describe_state_machine::handle(server, call))),
+    ("GetExecutionHistory", |server, call| Box::pin(get_execution_history::handle(server, call))),
+    ("ListExecutions", |server, call| Box::pin(list_executions::handle(server, call))),
+    ("ListStateMachines", |server, call| Box::pin(list_state_machines::handle(server, call))),
+    ("StartExecution", |server, call| Box::pin(start_execution::handle(server, call))),
+    ("StopExecution", |server, call| Box::pin(stop_execution::handle(server, call))),
+    ("UpdateStateMachine", |server, call| Box::pin(update_state_machine::handle(server, call))),
+    ("ValidateStateMachineDefinition", |server, call| {
+        Box::pin(validate_state_machine_definition::handle(server, call))
+    }),
+];
+
+/// Answers one request.
+pub(crate) async fn handle(State(server): State<Arc<Server>>, request: Request) -> Response {
+    let began = Instant::now();
+    let request_id = Uuid::new_v4();
+    let (parts, body) = request.into_parts();
+    let target = target(&parts.headers).to_owned();
+    let answer = match body::read(body, &parts.headers, limits::REQUEST_BYTES).await {
+        Ok(bytes) => answer(&server, &target, &parts.headers, &bytes).await,
+        Err(error) => Err(error),
+    };
+    let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let error = answer.as_ref().err();
+    tracing::debug!(%request_id, target, milliseconds, code = error.map(ApiError::code), "answered");
+    respond(answer, request_id)
+}
+
+async fn answer(server: &Server, target: &str, headers: &HeaderMap, body: &[u8]) -> Answer {
+    let operation = target.strip_prefix(TARGET_PREFIX);
+    let found = OPERATIONS.iter().find(|(name, _)| operation == Some(*name));
+    let Some((_, handler)) = found else { return Err(unknown(target)) };
+    let trace_header = headers.get("x-amzn-trace-id").and_then(|header| header.to_str().ok());
+    let trace_header = trace_header.filter(|header| header.len() <= limits::TRACE_HEADER_CHARACTERS);
+    let call = Call { fields: Fields::parse(body)?, trace_header: trace_header.map(str::to_owned) };
+    handler(server, call).await
+}
+
+fn unknown(target: &str) -> ApiError {
+    let message = if target.is_empty() {
+        "The request has no X-Amz-Target header that names an operation".to_owned()
+    } else {
+        format!("The operation '{target}' is not offered by this release of Stepwell")
+    };
+    ApiError::UnknownOperation(message)
+}
+
+/// `http` header names are case-insensitive already; the value is not.
+fn target(headers: &HeaderMap) -> &str {
+    headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default()
+}
+
+fn respond(answer: Answer, request_id: Uuid) -> Response {
+    let mut response = match answer {
+        Ok(value) => (StatusCode::OK, value.to_string()).into_response(),
+        Err(error) => {
+            let mut response = (error.status(), error.to_json().to_string()).into_response();
+            let headers = response.headers_mut();
+            headers.insert("x-amzn-errortype", HeaderValue::from_static(error.code()));
+            if let Some(milliseconds) = error.retry_after_milliseconds() {
+                headers.insert("x-amz-retry-after", HeaderValue::from(milliseconds));
+            }
+            response
+        }
+    };
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.0"));
+    if let Ok(request_id) = HeaderValue::from_str(&request_id.to_string()) {
+        headers.insert("x-amzn-requestid", request_id);
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_sorted_and_knows_no_name_twice() {
+        assert!(OPERATIONS.windows(2).all(|pair| pair[0].0 < pair[1].0));
+    }
+
+    #[test]
+    fn a_throttled_client_is_told_when_to_come_back() {
+        let response = respond(Err(ApiError::Throttling), Uuid::nil());
+        assert_eq!(response.status().as_u16(), 400);
+        assert_eq!(response.headers()["x-amz-retry-after"], "200");
+        assert_eq!(response.headers()["x-amzn-errortype"], "ThrottlingException");
+    }
+}

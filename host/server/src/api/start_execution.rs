@@ -1,0 +1,61 @@
+//! StartExecution (API reference, section 2.3; idempotency, section 1.12).
+
+use serde_json::{Value, json};
+use stepwell_executor::{StartError, StartRequest};
+use uuid::Uuid;
+
+use super::arn::{MachineArn, check_key, execution_arn};
+use super::constraints::check_name;
+use super::error::ApiError;
+use super::{Answer, Call, json_text, machine};
+use crate::limits;
+use crate::server::Server;
+
+pub(super) async fn handle(server: &Server, mut call: Call) -> Answer {
+    let fields = &mut call.fields;
+    let arn = fields.required_text("stateMachineArn", 1, limits::ARN_CHARACTERS);
+    let name = fields.text("name", 1, limits::NAME_CHARACTERS);
+    let input = fields.payload("input", limits::INPUT_BYTES);
+    let trace_header = fields.text("traceHeader", 0, limits::TRACE_HEADER_CHARACTERS);
+    if let Some(header) = trace_header.as_deref().filter(|header| !header.is_ascii()) {
+        fields.pattern("traceHeader", header, "\\p{ASCII}*");
+    }
+    fields.check()?;
+    let arn = MachineArn::parse(&arn)?.without_label()?;
+    let name = name.unwrap_or_else(|| Uuid::new_v4().to_string());
+    check_name(&name)?;
+    let input = input.unwrap_or_else(|| "{}".to_owned());
+    let input_value = parse_input(&input)?;
+    let (machine, _) = machine::require(server, &arn).await?;
+    let execution_arn = execution_arn(&machine.arn, &name);
+    check_key(&execution_arn)?;
+    let request = StartRequest {
+        machine,
+        name,
+        execution_arn,
+        region: server.identity.region.clone(),
+        input,
+        input_value,
+        // The header of the request wins over the member of the body.
+        trace_header: call.trace_header.or(trace_header),
+    };
+    let started = server.executor.start(request).await.map_err(refusal)?;
+    Ok(json!({"executionArn": started.execution_arn, "startDate": started.started_at.as_seconds()}))
+}
+
+fn parse_input(input: &str) -> Result<Value, ApiError> {
+    if input.is_empty() {
+        return Err(ApiError::InvalidExecutionInput("Invalid execution input.".to_owned()));
+    }
+    json_text::parse(input).map_err(ApiError::InvalidExecutionInput)
+}
+
+fn refusal(error: StartError) -> ApiError {
+    match error {
+        StartError::AlreadyExists { arn } => ApiError::ExecutionAlreadyExists(arn),
+        StartError::Definition { .. } => ApiError::internal(&error),
+        StartError::Busy => ApiError::Throttling,
+        StartError::ShuttingDown => ApiError::ServiceUnavailable(error.to_string()),
+        StartError::Store(error) => error.into(),
+    }
+}

@@ -1,0 +1,84 @@
+//! UpdateStateMachine (API reference, section 2.1): executions that run keep the definition that they began with.
+
+use serde_json::{Value, json};
+use stepwell_store::{Changes, MachineRecord, StoreError};
+use uuid::Uuid;
+
+use super::arn::MachineArn;
+use super::constraints::Fields;
+use super::create_state_machine::check_definition;
+use super::error::ApiError;
+use super::machine_settings::MachineSettings;
+use super::{Answer, Call, machine};
+use crate::limits;
+use crate::server::Server;
+
+struct Wish {
+    arn: MachineArn,
+    definition: Option<String>,
+    role_arn: Option<String>,
+    settings: MachineSettings,
+}
+
+pub(super) async fn handle(server: &Server, mut call: Call) -> Answer {
+    let wish = Wish::read(&mut call.fields)?;
+    // A conflict means that another request has just changed the machine: then its result is changed instead.
+    for _ in 0..limits::CHANGE_TRIES {
+        let (mut record, version) = machine::require(server, &wish.arn).await?;
+        let stored = server.store.definition(record.id, record.revision).await?;
+        let stored =
+            stored.ok_or_else(|| ApiError::internal(&format!("{} has no definition", record.arn)))?;
+        let definition = wish.definition.as_ref().unwrap_or(&stored);
+        if !wish.apply(&mut record) && *definition == stored {
+            return Ok(answer(&record));
+        }
+        record.revision += 1;
+        record.revision_id = Some(Uuid::new_v4().to_string());
+        record.updated_at = server.clock.now();
+        let mut changes = Changes::new();
+        changes.machine(&record, definition, Some(version))?;
+        match server.store.commit(changes).await {
+            Ok(()) => return Ok(answer(&record)),
+            Err(StoreError::Conflict) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(StoreError::Conflict.into())
+}
+
+impl Wish {
+    fn read(fields: &mut Fields) -> Result<Wish, ApiError> {
+        let arn = fields.required_text("stateMachineArn", 1, limits::ARN_CHARACTERS);
+        let definition = fields.text("definition", 1, limits::DEFINITION_CHARACTERS);
+        let role_arn = fields.text("roleArn", 1, limits::ARN_CHARACTERS);
+        let settings = MachineSettings::read(fields);
+        fields.check()?;
+        let arn = MachineArn::parse(&arn)?.without_label()?;
+        settings.check()?;
+        if definition.is_none() && role_arn.is_none() && !settings.are_mentioned() {
+            return Err(ApiError::MissingRequiredParameter);
+        }
+        if let Some(definition) = &definition {
+            check_definition(definition)?;
+        }
+        Ok(Wish { arn, definition, role_arn, settings })
+    }
+
+    /// Writes everything but the definition into `record`. Whether anything changed.
+    fn apply(&self, record: &mut MachineRecord) -> bool {
+        let mut changed = self.settings.apply(record);
+        if let Some(role_arn) = &self.role_arn {
+            changed |= *role_arn != record.role_arn;
+            record.role_arn.clone_from(role_arn);
+        }
+        changed
+    }
+}
+
+fn answer(record: &MachineRecord) -> Value {
+    let mut answer = json!({"updateDate": record.updated_at.as_seconds()});
+    if let Some(revision_id) = &record.revision_id {
+        answer["revisionId"] = json!(revision_id);
+    }
+    answer
+}

@@ -1,0 +1,57 @@
+//! What `stepwell serve` says when it is ready: where it listens, where the data are, how to point clients at it.
+
+use std::io::Write as _;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use crate::server::Identity;
+
+/// Prints the banner to standard output. A closed output is no reason to stop serving.
+pub(crate) fn print(address: SocketAddr, store: &str, identity: &Identity) {
+    let mut output = std::io::stdout().lock();
+    let _ = output.write_all(text(address, store, identity).as_bytes());
+    let _ = output.flush();
+}
+
+fn text(address: SocketAddr, store: &str, identity: &Identity) -> String {
+    let endpoint = format!("http://{}", reachable(address));
+    let Identity { account, region } = identity;
+    let version = env!("CARGO_PKG_VERSION");
+    format!(
+        "\
+Stepwell {version}
+  listening on  http://{address}
+  store         {store}
+  ARNs          region {region}, account {account}
+
+Any AWS client works, with any credentials:
+  aws stepfunctions list-state-machines --region {region} --endpoint-url {endpoint}
+  boto3.client(\"stepfunctions\", region_name=\"{region}\", endpoint_url=\"{endpoint}\")
+  stepwell --endpoint {endpoint} machine list
+"
+    )
+}
+
+/// The address to give to a client on this machine.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip @ (IpAddr::V4(_) | IpAddr::V6(_)) => ip,
+    };
+    SocketAddr::new(ip, address.port())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_get_an_address_that_they_can_reach() {
+        let identity = Identity { account: "123456789012".into(), region: "eu-west-1".into() };
+        let text = text("0.0.0.0:8083".parse().unwrap(), "memory", &identity);
+        assert!(text.contains("listening on  http://0.0.0.0:8083\n"), "{text}");
+        assert!(text.contains("--region eu-west-1 --endpoint-url http://127.0.0.1:8083\n"), "{text}");
+        assert_eq!(reachable("[::]:1".parse().unwrap()).to_string(), "[::1]:1");
+        assert_eq!(reachable("192.0.2.7:1".parse().unwrap()).to_string(), "192.0.2.7:1");
+    }
+}

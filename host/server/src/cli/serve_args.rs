@@ -1,0 +1,113 @@
+//! What `stepwell serve` accepts. Running the server is `main`'s work; nothing here opens a socket or a file.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::arn::Identity;
+
+const AFTER_HELP: &str = "\
+Examples:
+  stepwell serve
+  stepwell serve --listen 0.0.0.0:8083 --store sled:/var/lib/stepwell
+  stepwell serve --store memory: --log-filter debug
+  STEPWELL_REGION=eu-west-1 STEPWELL_LOG_FORMAT=json stepwell serve";
+
+/// Flags of `stepwell serve`.
+#[derive(Args, Debug)]
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct ServeArgs {
+    /// Address and port to listen on; port 0 takes a free one
+    #[arg(long, value_name = "ADDR", env = "STEPWELL_LISTEN")]
+    #[arg(default_value = "127.0.0.1:8083", value_parser = parse_listen)]
+    pub(crate) listen: String,
+    /// Where executions are kept: `sled:DIR` on disk, `memory:` for trials (gone when the server stops)
+    #[arg(long, value_name = "STORE", env = "STEPWELL_STORE")]
+    #[arg(default_value = "sled:./stepwell-data", value_parser = parse_store)]
+    pub(crate) store: StoreLocation,
+    /// Longest time that one module call may take, in seconds
+    #[arg(long, value_name = "SECONDS", env = "STEPWELL_CALL_TIMEOUT_SECONDS", default_value_t = 60)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(crate) call_timeout_seconds: u64,
+    /// Memory that one module call may use, in MiB
+    #[arg(long, value_name = "MIB", env = "STEPWELL_MEMORY_LIMIT_MIB", default_value_t = 256)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=4_096))]
+    pub(crate) memory_limit_mib: u64,
+    /// Module calls at the same time; more wait their turn
+    #[arg(long, value_name = "N", env = "STEPWELL_MAX_CONCURRENT_CALLS", default_value_t = 1_000)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) max_concurrent_calls: u32,
+    /// How log lines look: for people, or one JSON object a line
+    #[arg(long, value_enum, value_name = "FORMAT", env = "STEPWELL_LOG_FORMAT", default_value = "text")]
+    pub(crate) log_format: LogFormat,
+    /// What is logged: a level, or levels by target, like `info,stepwell_executor=debug`
+    #[arg(long, value_name = "FILTER", env = "STEPWELL_LOG", default_value = "info")]
+    pub(crate) log_filter: String,
+    /// Disk space to leave free, in MiB: below it nothing new is started
+    #[arg(long, value_name = "MIB", env = "STEPWELL_MIN_FREE_MIB", default_value_t = 64)]
+    pub(crate) min_free_mib: u64,
+    // Last, because its help heading would cover the flags after it.
+    /// Account and region of the ARNs that this server gives out.
+    #[command(flatten)]
+    pub(crate) identity: Identity,
+}
+
+/// Where the server keeps its data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum StoreLocation {
+    /// A sled database in this directory, made if it is missing.
+    Sled(PathBuf),
+    /// In memory only.
+    Memory,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    // Plain comments: documented values would stretch the help page.
+    // For people.
+    Text,
+    // One JSON object a line.
+    Json,
+}
+
+/// Checks `HOST:PORT` without resolving it: the host may be a name that only exists when the server starts.
+fn parse_listen(text: &str) -> Result<String, String> {
+    match text.rsplit_once(':') {
+        Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => Ok(text.to_owned()),
+        Some(_) | None => Err("give HOST:PORT, like 127.0.0.1:8083 or [::1]:8083".to_owned()),
+    }
+}
+
+fn parse_store(text: &str) -> Result<StoreLocation, String> {
+    match text.split_once(':') {
+        Some(("sled", directory)) if !directory.is_empty() => Ok(StoreLocation::Sled(directory.into())),
+        Some(("sled", _)) => Err("`sled:` needs a directory, like sled:./stepwell-data".to_owned()),
+        Some(("memory", "")) => Ok(StoreLocation::Memory),
+        Some(_) | None => Err("give sled:DIR or memory:".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{StoreLocation, parse_listen, parse_store};
+
+    #[test]
+    fn stores_are_named_by_kind_and_place() {
+        assert_eq!(parse_store("sled:./a:b").unwrap(), StoreLocation::Sled("./a:b".into()));
+        assert_eq!(parse_store("memory:").unwrap(), StoreLocation::Memory);
+        for wrong in ["", "sled", "sled:", "memory", "memory:x", "postgres:x", "./stepwell-data"] {
+            assert!(parse_store(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn listen_addresses_need_host_and_port() {
+        for right in ["127.0.0.1:8083", "localhost:0", "[::1]:8083"] {
+            assert_eq!(parse_listen(right).unwrap(), right);
+        }
+        for wrong in ["8083", ":8083", "localhost", "localhost:http", "h:70000"] {
+            assert!(parse_listen(wrong).is_err(), "{wrong}");
+        }
+    }
+}

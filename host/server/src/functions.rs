@@ -1,0 +1,205 @@
+//! Lambda functions are modules: the adapter between the executor's `Functions` and the sandbox.
+//!
+//! It must never hide a failure of the host behind an error that a module could have chosen itself.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use stepwell_asl::{StatesError, Timestamp};
+use stepwell_executor::Clock;
+use stepwell_executor::integrations::{FunctionCall, FunctionError, FunctionReply, Functions};
+use stepwell_sandbox::{Call, CallContext, CallError, CallHost, LogLevel, Sandbox};
+use stepwell_store::{LogLine, Store};
+
+use crate::limits;
+
+/// The qualifier of what was uploaded last; versions and aliases of modules do not exist yet.
+const LATEST: &str = "$LATEST";
+
+/// Runs modules by their names.
+pub struct SandboxFunctions {
+    store: Store,
+    sandbox: Sandbox,
+    clock: Arc<dyn Clock>,
+    call_timeout: Duration,
+}
+
+impl SandboxFunctions {
+    /// An adapter that gives each call at most `call_timeout`.
+    pub fn new(
+        store: Store,
+        sandbox: Sandbox,
+        clock: Arc<dyn Clock>,
+        call_timeout: Duration,
+    ) -> SandboxFunctions {
+        SandboxFunctions { store, sandbox, clock, call_timeout }
+    }
+
+    /// The digest behind the name of a call.
+    async fn digest(&self, call: &FunctionCall) -> Result<String, FunctionError> {
+        if call.qualifier.as_deref().is_some_and(|qualifier| qualifier != LATEST) {
+            return Err(FunctionError::NotFound);
+        }
+        match self.store.module(&call.name).await {
+            Ok(Some(record)) => Ok(record.sha256),
+            Ok(None) => Err(FunctionError::NotFound),
+            Err(error) => Err(FunctionError::Service(error.to_string())),
+        }
+    }
+
+    /// The configured time, or what is left until the state's deadline if that is less.
+    fn timeout(&self, deadline: Option<Timestamp>) -> Duration {
+        let Some(deadline) = deadline else { return self.call_timeout };
+        let left = deadline.0.saturating_sub(self.clock.now().0);
+        self.call_timeout.min(Duration::from_millis(u64::try_from(left).unwrap_or_default()))
+    }
+}
+
+#[async_trait]
+impl Functions for SandboxFunctions {
+    async fn call(&self, call: FunctionCall) -> FunctionReply {
+        let digest = match self.digest(&call).await {
+            Ok(digest) => digest,
+            Err(error) => return FunctionReply { result: Err(error), log: Vec::new() },
+        };
+        let host = Arc::new(CallLog::new(&call, Arc::clone(&self.clock)));
+        let module = call.name;
+        let sandboxed = Call {
+            input: call.payload,
+            context: CallContext {
+                execution_arn: call.execution_arn,
+                state_name: call.state_name,
+                attempt: call.attempt,
+                idempotency_key: call.idempotency_key,
+                task_token: None,
+            },
+            timeout: self.timeout(call.deadline),
+            host: Arc::clone(&host) as Arc<dyn CallHost>,
+        };
+        // Dropping this future drops the call: the sandbox ends it.
+        let result = self.sandbox.invoke(&digest, sandboxed).await;
+        let result = result.map(|output| output.result).map_err(|error| failure(&module, &error));
+        FunctionReply { result, log: host.take() }
+    }
+}
+
+/// What a workflow sees of a call that gave no result.
+fn failure(module: &str, error: &CallError) -> FunctionError {
+    match error {
+        CallError::UnknownModule { .. } | CallError::Host(_) => {
+            tracing::error!(module, %error, "the host could not run a module");
+            FunctionError::Service(error.to_string())
+        }
+        CallError::Task { .. }
+        | CallError::Timeout { .. }
+        | CallError::OutOfMemory { .. }
+        | CallError::Trap { .. }
+        | CallError::ResultTooLarge { .. }
+        | CallError::InvalidResult { .. } => {
+            FunctionError::Failed(StatesError::new(error.name(), error.cause()))
+        }
+    }
+}
+
+/// Collects what one call logs.
+struct CallLog {
+    state: String,
+    attempt: u32,
+    clock: Arc<dyn Clock>,
+    lines: Mutex<Vec<LogLine>>,
+}
+
+impl CallLog {
+    fn new(call: &FunctionCall, clock: Arc<dyn Clock>) -> CallLog {
+        let lines = Mutex::new(Vec::new());
+        CallLog { state: call.state_name.clone(), attempt: call.attempt, clock, lines }
+    }
+
+    /// The lines so far, leaving none.
+    fn take(&self) -> Vec<LogLine> {
+        std::mem::take(&mut *self.lines.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn line(&self, level: &str, message: String) -> LogLine {
+        let state = self.state.clone();
+        LogLine { at: self.clock.now(), level: level.to_owned(), state, attempt: self.attempt, message }
+    }
+}
+
+impl CallHost for CallLog {
+    fn log(&self, level: LogLevel, message: &str) {
+        let level = match level {
+            LogLevel::Trace => "trace",
+            LogLevel::Debug => "debug",
+            LogLevel::Info => "info",
+            LogLevel::Warn => "warn",
+            LogLevel::Error => "error",
+        };
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        if lines.len() < limits::LOG_LINES {
+            lines.push(self.line(level, message.to_owned()));
+        } else if lines.len() == limits::LOG_LINES {
+            let message = format!("more than {} lines were logged; the rest is lost", limits::LOG_LINES);
+            lines.push(self.line("warn", message));
+        }
+    }
+
+    /// Nobody counts heartbeats yet: a call ends by its own time-out.
+    fn heartbeat(&self) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Noon;
+
+    impl Clock for Noon {
+        fn now(&self) -> Timestamp {
+            Timestamp(1_000)
+        }
+    }
+
+    fn call() -> FunctionCall {
+        FunctionCall {
+            name: "m".into(),
+            qualifier: None,
+            payload: "{}".into(),
+            execution_arn: "e".into(),
+            state_name: "S".into(),
+            attempt: 2,
+            idempotency_key: "k".into(),
+            deadline: None,
+        }
+    }
+
+    #[test]
+    fn lines_carry_their_place_and_are_bounded() {
+        let log = CallLog::new(&call(), Arc::new(Noon));
+        (0..limits::LOG_LINES + 5).for_each(|_| log.log(LogLevel::Warn, "x"));
+        let lines = log.take();
+        assert_eq!(lines.len(), limits::LOG_LINES + 1);
+        let expected = LogLine {
+            at: Timestamp(1_000),
+            level: "warn".into(),
+            state: "S".into(),
+            attempt: 2,
+            message: "x".into(),
+        };
+        assert_eq!(lines[0], expected);
+        assert!(lines[limits::LOG_LINES].message.contains("the rest is lost"));
+        assert!(log.take().is_empty());
+    }
+
+    #[test]
+    fn the_modules_own_errors_keep_their_names_and_the_hosts_do_not() {
+        let task = CallError::Task { error: "CardDeclined".into(), cause: "no money".into() };
+        assert_eq!(failure("m", &task), FunctionError::Failed(StatesError::new("CardDeclined", "no money")));
+        let large = failure("m", &CallError::ResultTooLarge { limit_bytes: 1 });
+        assert!(matches!(large, FunctionError::Failed(error) if error.is("Sandbox.ResultTooLarge")));
+        for error in [CallError::Host("disk".into()), CallError::UnknownModule { digest: "d".into() }] {
+            assert!(matches!(failure("m", &error), FunctionError::Service(_)));
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! Every bound of the server in one place, with its source. No other file may invent one.
+
+use std::time::Duration;
+
+/// Largest API request, in bytes: 1 MiB (quota "request size") and room for the JSON around a payload of that size.
+pub(crate) const REQUEST_BYTES: usize = 1_048_576 + 65_536;
+/// What is read and thrown away of a request that is too large, in bytes, so that its sender gets to read the answer.
+pub(crate) const DRAIN_BYTES: usize = 64 << 20;
+/// Longest time for a request's body to arrive.
+pub(crate) const BODY_TIME: Duration = Duration::from_mins(5);
+/// Longest value that a constraint's message quotes whole, in characters. Recordings quote 3,097.
+pub(crate) const QUOTED_CHARACTERS: usize = 4_096;
+
+/// Largest definition, in characters (API: Definition).
+pub(crate) const DEFINITION_CHARACTERS: usize = 1_048_576;
+/// Largest execution input, in bytes of UTF-8 (quota "payload").
+pub(crate) const INPUT_BYTES: usize = 262_144;
+/// Longest ARN, in characters (API: Arn).
+pub(crate) const ARN_CHARACTERS: usize = 256;
+/// Longest ARN of a map run, in characters (API: LongArn).
+pub(crate) const LONG_ARN_CHARACTERS: usize = 2_000;
+/// Longest name, in characters (API: Name).
+pub(crate) const NAME_CHARACTERS: usize = 80;
+/// Longest error name, in characters (API: SensitiveError).
+pub(crate) const ERROR_CHARACTERS: usize = 256;
+/// Longest cause, in characters (API: SensitiveCause).
+pub(crate) const CAUSE_CHARACTERS: usize = 32_768;
+/// Longest trace header, in characters (API: TraceHeader).
+pub(crate) const TRACE_HEADER_CHARACTERS: usize = 256;
+/// Longest description of a version, in characters (API: VersionDescription).
+pub(crate) const VERSION_DESCRIPTION_CHARACTERS: usize = 256;
+/// Longest id of a KMS key, in characters (API: KmsKeyId).
+pub(crate) const KMS_KEY_ID_CHARACTERS: usize = 2_048;
+
+/// Items on a page when `maxResults` is absent or 0 (API: PageSize).
+pub(crate) const DEFAULT_PAGE_ITEMS: usize = 100;
+/// Largest `maxResults` (API: PageSize).
+pub(crate) const PAGE_ITEMS: i64 = 1_000;
+/// Longest page token, in characters (API: PageToken).
+pub(crate) const PAGE_TOKEN_CHARACTERS: usize = 1_024;
+/// Longest page token of ListExecutions, in characters (API: ListExecutionsPageToken).
+pub(crate) const LIST_EXECUTIONS_TOKEN_CHARACTERS: usize = 3_096;
+/// How long a page token is valid, in milliseconds (API reference: 24 hours).
+pub(crate) const PAGE_TOKEN_MILLISECONDS: i64 = 24 * 3_600 * 1_000;
+/// Bytes of payloads after which a page of history ends, whatever `maxResults` says.
+pub(crate) const HISTORY_PAGE_BYTES: usize = 4 << 20;
+/// Events read from the store at once for a page of history.
+pub(crate) const HISTORY_READ_EVENTS: usize = 50;
+/// Largest `maxResults` of ValidateStateMachineDefinition, and its default.
+pub(crate) const DIAGNOSTICS: i64 = 100;
+
+/// Tries of a change that others change at the same time.
+pub(crate) const CHANGE_TRIES: usize = 16;
+/// Running executions that DeleteStateMachine stops at the same time.
+pub(crate) const STOPS_AT_ONCE: usize = 64;
+/// Delay that an overloaded server asks for, in milliseconds (header `x-amz-retry-after`).
+pub(crate) const RETRY_AFTER_MILLISECONDS: u32 = 200;
+
+/// Longest module name, in characters (Lambda API: FunctionName).
+pub(crate) const MODULE_NAME_CHARACTERS: usize = 64;
+/// Modules read from the store at once.
+pub(crate) const MODULES_READ: usize = 500;
+/// Records of log lines that one answer holds; a record holds what one task logged.
+pub(crate) const LOG_RECORDS: usize = 1_000;
+/// Log lines kept of one call; the sandbox bounds their bytes.
+pub(crate) const LOG_LINES: usize = 1_000;
+/// How long a redrive is possible after the end, in milliseconds (API reference, section 4: 14 days).
+pub(crate) const REDRIVE_MILLISECONDS: i64 = 14 * 86_400 * 1_000;
+
+/// How long open requests may take to end when the server stops.
+pub(crate) const REQUESTS_GRACE: Duration = Duration::from_secs(10);
+/// How long running tasks may take to end when the server stops.
+pub(crate) const TASKS_GRACE: Duration = Duration::from_secs(10);

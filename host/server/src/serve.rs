@@ -1,0 +1,238 @@
+//! `stepwell serve`: opens the store, the sandbox and the executor, listens, and takes everything down in order.
+//!
+//! It must never end without having closed the store, unless the store itself has failed.
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow};
+use stepwell_executor::integrations::Lambda;
+use stepwell_executor::{Clock, Executor, ExecutorConfig, SystemClock};
+use stepwell_sandbox::{Sandbox, SandboxConfig};
+use stepwell_store::{Backend, MemoryBackend, SledBackend, SledOptions, Store};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::Notify;
+
+use crate::cli::serve_args::{ServeArgs, StoreLocation};
+use crate::functions::SandboxFunctions;
+use crate::server::{Identity, Server};
+use crate::{banner, limits, logging};
+
+/// Exit code when the command line cannot be understood, as `stepwell --help` says.
+const WRONG_COMMAND_LINE: u8 = 2;
+
+/// Runs the server until a signal; the exit code says whether it ended as it should.
+pub(crate) fn run(args: &ServeArgs) -> ExitCode {
+    if let Err(error) = logging::start(args.log_format, &args.log_filter) {
+        eprintln!("stepwell: {error:#}");
+        return ExitCode::from(WRONG_COMMAND_LINE);
+    }
+    match serve(args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("stepwell: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(args: &ServeArgs) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the threads of the server")?;
+    let served = runtime.block_on(serve_until_signal(args));
+    // What still blocks a thread is of no use to anyone now.
+    runtime.shutdown_background();
+    served
+}
+
+async fn serve_until_signal(args: &ServeArgs) -> anyhow::Result<()> {
+    let signals = Signals::catch().context("cannot catch signals")?;
+    let listener = TcpListener::bind(&args.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}: choose another address with --listen", args.listen))?;
+    let address = listener.local_addr().context("cannot read the address that was bound")?;
+    let data = Data::open(args).await?;
+    let served = serve_data(args, &data, listener, address, signals).await;
+    let closed = data.store.close().await.context("cannot close the store");
+    served.and(closed)
+}
+
+async fn serve_data(
+    args: &ServeArgs,
+    data: &Data,
+    listener: TcpListener,
+    address: SocketAddr,
+    signals: Signals,
+) -> anyhow::Result<()> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let store = data.store.clone();
+    let call_timeout = Duration::from_secs(args.call_timeout_seconds);
+    let functions =
+        SandboxFunctions::new(store.clone(), data.sandbox.clone(), Arc::clone(&clock), call_timeout);
+    let integration = Arc::new(Lambda::new(Arc::new(functions), Arc::clone(&clock)));
+    let executor = Executor::open(store.clone(), integration, Arc::clone(&clock), ExecutorConfig::default())
+        .await
+        .context("cannot recover the open executions")?;
+    let identity = Identity { account: args.identity.account.clone(), region: args.identity.region.clone() };
+    let (sandbox, max_bytes) = (data.sandbox.clone(), data.max_module_bytes);
+    let server = Server::new(store.clone(), executor.clone(), sandbox, max_bytes, clock, identity.clone());
+    banner::print(address, &store.describe(), &identity);
+    warn_if_reachable(address);
+
+    let stop = Arc::new(Notify::new());
+    let stopped = Arc::clone(&stop);
+    let mut serving = tokio::spawn(Arc::new(server).serve(listener, async move { stopped.notified().await }));
+    let mut fatal = store.fatal();
+    tokio::select! {
+        reason = fatal.wait() => return Err(anyhow!("{reason}")),
+        ended = &mut serving => return ended.context("the server broke off")?.context("the server broke off"),
+        name = signals.first() => tracing::info!(signal = name, "stopping"),
+    }
+    stop.notify_one();
+    let requests_end = async {
+        let ended = tokio::time::timeout(limits::REQUESTS_GRACE, serving).await;
+        if ended.is_err() {
+            tracing::warn!("some requests did not end in time and are dropped");
+        }
+        executor.shut_down(limits::TASKS_GRACE).await;
+    };
+    tokio::select! {
+        () = requests_end => Ok(()),
+        reason = fatal.wait() => Err(anyhow!("{reason}")),
+    }
+}
+
+/// What lives in a directory, or in memory and a directory that goes away.
+struct Data {
+    store: Store,
+    sandbox: Sandbox,
+    max_module_bytes: usize,
+    /// Removed when the server ends.
+    _temporary: Option<TempDir>,
+}
+
+impl Data {
+    async fn open(args: &ServeArgs) -> anyhow::Result<Data> {
+        let (backend, modules, temporary): (Arc<dyn Backend>, _, _) = match &args.store {
+            StoreLocation::Memory => {
+                let temporary = tempfile::tempdir().context("cannot make a directory for modules")?;
+                (Arc::new(MemoryBackend::new()), temporary.path().join("modules"), Some(temporary))
+            }
+            StoreLocation::Sled(directory) => {
+                let mut options = SledOptions::new(directory);
+                options.reserve_bytes = args.min_free_mib.saturating_mul(1 << 20);
+                let opened = tokio::task::spawn_blocking(move || SledBackend::open(options)).await;
+                let backend =
+                    opened.context("opening the store broke off")?.context("cannot open the store")?;
+                (Arc::new(backend), directory.join("modules"), None)
+            }
+        };
+        let mut config = SandboxConfig::new(modules);
+        config.max_concurrent_calls = args.max_concurrent_calls;
+        config.memory_limit_bytes = args.memory_limit_mib.saturating_mul(1 << 20);
+        let max_module_bytes = usize::try_from(config.max_module_bytes).unwrap_or(usize::MAX);
+        let store = Store::new(backend);
+        let opened = tokio::task::spawn_blocking(move || Sandbox::open(config)).await;
+        let sandbox =
+            match opened.context("opening the sandbox broke off").map(|opened| opened.map_err(Into::into)) {
+                Ok(Ok(sandbox)) => sandbox,
+                Ok(Err(error)) | Err(error) => {
+                    store.close().await.context("cannot close the store")?;
+                    return Err(error.context("cannot open the sandbox"));
+                }
+            };
+        Ok(Data { store, sandbox, max_module_bytes, _temporary: temporary })
+    }
+}
+
+/// The signals that end the server.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn catch() -> std::io::Result<Signals> {
+        Ok(Signals {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    /// Waits for the first one. After it a second one ends the process at once, as an impatient operator expects;
+    /// that is safe, because a crash at any moment is.
+    async fn first(mut self) -> &'static str {
+        let name = self.next().await;
+        tokio::spawn(async move {
+            let name = self.next().await;
+            eprintln!("stepwell: {name} again: not waiting any longer");
+            std::process::exit(130);
+        });
+        name
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.terminate.recv() => "SIGTERM",
+        }
+    }
+}
+
+fn warn_if_reachable(address: SocketAddr) {
+    if !address.ip().is_loopback() {
+        eprintln!(
+            "stepwell: warning: {address} can be reached from other machines, and this release asks nobody for a \
+             password. Put a proxy in front, or listen on 127.0.0.1."
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+    use stepwell_store::fault::{FaultBackend, FaultPlan};
+
+    use super::*;
+    use crate::cli::{Cli, Command};
+
+    #[tokio::test]
+    async fn a_store_that_fails_ends_the_server_with_its_message() {
+        let backend = Arc::new(FaultBackend::new(Arc::new(MemoryBackend::new()), FaultPlan::none()));
+        let modules = tempfile::tempdir().unwrap();
+        let mut config = SandboxConfig::new(modules.path());
+        config.max_concurrent_calls = 8;
+        let data = Data {
+            store: Store::new(Arc::clone(&backend) as Arc<dyn Backend>),
+            sandbox: Sandbox::open(config).unwrap(),
+            max_module_bytes: 1,
+            _temporary: None,
+        };
+        let Command::Serve(args) = Cli::parse_from(["stepwell", "serve", "--store", "memory:"]).command
+        else {
+            panic!("serve was asked for");
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let serving = serve_data(&args, &data, listener, address, Signals::catch().unwrap());
+        let failing = async {
+            // Connected: the server is up, so the failure meets it while it serves.
+            drop(tokio::net::TcpStream::connect(address).await.unwrap());
+            backend.crash();
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            served = serving => {
+                let message = served.unwrap_err().to_string();
+                assert_eq!(Some(message), data.store.fatal().reason());
+            }
+            () = failing => {}
+        }
+    }
+}

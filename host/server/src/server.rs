@@ -1,0 +1,76 @@
+//! What the endpoints share, the table of addresses, and serving them until told to stop.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{get, post, put};
+use axum::serve::ListenerExt as _;
+use stepwell_executor::{Clock, Executor};
+use stepwell_sandbox::Sandbox;
+use stepwell_store::Store;
+use tokio::net::TcpListener;
+
+use crate::modules::Modules;
+use crate::{api, rest};
+
+/// Account and region of the ARNs that a server gives out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// 12 digits.
+    pub account: String,
+    /// Such as `us-east-1`.
+    pub region: String,
+}
+
+/// Everything that a request may need.
+pub struct Server {
+    pub(crate) store: Store,
+    pub(crate) executor: Executor,
+    pub(crate) modules: Modules,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) identity: Identity,
+}
+
+impl Server {
+    /// Puts a server together; uploads are at most `max_module_bytes` long.
+    pub fn new(
+        store: Store,
+        executor: Executor,
+        sandbox: Sandbox,
+        max_module_bytes: usize,
+        clock: Arc<dyn Clock>,
+        identity: Identity,
+    ) -> Server {
+        let modules = Modules::new(store.clone(), sandbox, max_module_bytes);
+        Server { store, executor, modules, clock, identity }
+    }
+
+    /// Answers requests until `stop` is ready; then accepts no more and finishes the open ones.
+    ///
+    /// Errors: of the listener.
+    pub async fn serve(
+        self: Arc<Self>,
+        listener: TcpListener,
+        stop: impl Future<Output = ()> + Send + 'static,
+    ) -> std::io::Result<()> {
+        // Answers are small and written at once: waiting for more to send would only delay them.
+        let listener = listener.tap_io(|connection| {
+            if let Err(error) = connection.set_nodelay(true) {
+                tracing::debug!(%error, "a connection keeps its delay");
+            }
+        });
+        axum::serve(listener, self.router()).with_graceful_shutdown(stop).await
+    }
+
+    fn router(self: Arc<Self>) -> Router {
+        let module = put(rest::put_module).get(rest::get_module).delete(rest::delete_module);
+        Router::new()
+            .route("/", post(api::handle))
+            .route("/modules", get(rest::list_modules))
+            .route("/modules/{name}", module)
+            .route("/executions/{arn}/log", get(rest::execution_log))
+            .route("/healthz", get(rest::health))
+            .fallback(rest::not_found)
+            .with_state(self)
+    }
+}

@@ -1,0 +1,174 @@
+//! `stepwell serve` as a process: start, signals, sudden death, and refusals to start.
+
+#![allow(clippy::unwrap_used)] // a test may panic, its helpers too
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A running `stepwell`; killed when dropped.
+struct Process {
+    child: Child,
+    endpoint: String,
+}
+
+impl Process {
+    /// Starts a server on a directory, and waits until it says where it listens.
+    fn start(store: &str, arguments: &[&str]) -> Process {
+        let mut child = command(store, arguments).stdout(Stdio::piped()).spawn().unwrap();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        let mut endpoint = None;
+        for line in output.lines() {
+            let line = line.unwrap();
+            if let Some((_, found)) = line.split_once("listening on  ") {
+                endpoint = Some(found.to_owned());
+                break;
+            }
+        }
+        Process { child, endpoint: endpoint.expect("the banner says where the server listens") }
+    }
+
+    fn call(&self, operation: &str, input: &Value) -> Value {
+        let agent: ureq::Agent = ureq::Agent::config_builder().proxy(None).build().into();
+        let target = format!("AWSStepFunctions.{operation}");
+        let request = agent.post(format!("{}/", self.endpoint)).header("X-Amz-Target", target);
+        let mut answer = request.send(input.to_string()).unwrap();
+        answer.body_mut().read_json().unwrap()
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Waits for the end; the exit code, none after a signal.
+    fn ended(mut self) -> Option<i32> {
+        let began = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code();
+            }
+            assert!(began.elapsed() < PATIENCE, "still running");
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        drop((self.child.kill(), self.child.wait()));
+    }
+}
+
+fn command(store: &str, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_stepwell"));
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("STEPWELL_")) {
+        command.env_remove(name);
+    }
+    command.args(["serve", "--max-concurrent-calls", "8", "--store", store]).args(arguments);
+    if !arguments.contains(&"--listen") {
+        command.args(["--listen", "127.0.0.1:0"]);
+    }
+    command
+}
+
+/// Runs a server that is expected not to start.
+fn refused(store: &str, arguments: &[&str]) -> (i32, String) {
+    let Output { status, stderr, .. } = command(store, arguments).output().unwrap();
+    (status.code().unwrap(), String::from_utf8(stderr).unwrap())
+}
+
+fn sled(directory: &Path) -> String {
+    format!("sled:{}", directory.join("data").display())
+}
+
+fn waiting_machine(seconds: u64) -> Value {
+    let definition =
+        json!({"StartAt": "A", "States": {"A": {"Type": "Wait", "Seconds": seconds, "End": true}}});
+    json!({"name": "m", "definition": definition.to_string(), "roleArn": "r"})
+}
+
+#[test]
+fn executions_survive_signals_and_sudden_death() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = sled(directory.path());
+    let first = Process::start(&store, &[]);
+    let machine = first.call("CreateStateMachine", &waiting_machine(2));
+    let start = json!({"stateMachineArn": machine["stateMachineArn"], "name": "e"});
+    let started = first.call("StartExecution", &start);
+    let execution = json!({"executionArn": started["executionArn"]});
+    first.signal(Signal::KILL);
+    assert_eq!(first.ended(), None);
+
+    let second = Process::start(&store, &[]);
+    assert_eq!(second.call("DescribeExecution", &execution)["status"], "RUNNING");
+    assert_eq!(second.call("StartExecution", &start), started);
+    second.signal(Signal::TERM);
+    assert_eq!(second.ended(), Some(0));
+
+    let third = Process::start(&store, &[]);
+    let began = Instant::now();
+    while third.call("DescribeExecution", &execution)["status"] != "SUCCEEDED" {
+        assert!(began.elapsed() < PATIENCE, "the wait never ends");
+        thread::sleep(Duration::from_millis(20));
+    }
+    third.signal(Signal::INT);
+    assert_eq!(third.ended(), Some(0));
+}
+
+#[test]
+fn a_store_in_use_is_refused_with_advice() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = sled(directory.path());
+    let first = Process::start(&store, &[]);
+    let (code, message) = refused(&store, &[]);
+    assert_eq!(code, 1);
+    let process = format!("(process {})", first.child.id());
+    assert!(message.contains("cannot open the store: ") && message.contains(&process), "{message}");
+    assert!(message.contains("stop that one first") && !message.contains("panicked"), "{message}");
+}
+
+#[test]
+fn what_cannot_be_used_is_refused_with_the_reason() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("data"), "a file").unwrap();
+    let (code, message) = refused(&sled(directory.path()), &[]);
+    assert_eq!(code, 1);
+    assert!(message.contains("cannot open the store: ") && !message.contains("panicked"), "{message}");
+
+    let running = Process::start("memory:", &[]);
+    let address = running.endpoint.trim_start_matches("http://");
+    let (code, message) = refused("memory:", &["--listen", address]);
+    assert_eq!(code, 1);
+    assert!(message.contains(&format!("cannot listen on {address}")), "{message}");
+
+    let (code, message) = refused("memory:", &["--log-filter", "a=b=c"]);
+    assert_eq!(code, 2);
+    assert!(message.contains("--log-filter"), "{message}");
+}
+
+#[test]
+fn an_open_address_is_warned_about_and_a_loopback_one_is_not() {
+    for (listen, warned) in [("0.0.0.0:0", true), ("127.0.0.1:0", false)] {
+        let mut child = command("memory:", &["--listen", listen])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut output = BufReader::new(child.stdout.take().unwrap()).lines();
+        assert!(output.next().unwrap().unwrap().starts_with("Stepwell "));
+        output.find(|line| line.as_ref().unwrap().contains("machine list")).unwrap().unwrap();
+        let mut errors = child.stderr.take().unwrap();
+        kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+        assert!(child.wait().unwrap().success());
+        let mut text = String::new();
+        errors.read_to_string(&mut text).unwrap();
+        assert_eq!(text.contains("warning: "), warned, "{listen}: {text}");
+    }
+}
