@@ -3,6 +3,9 @@
 //!
 //! The model keeps one durable state; a crash throws away everything else, and recovery dispatches `pending()`.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::disallowed_methods, reason = "the test itself may read its environment")]
+
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use stepwell_asl::{
@@ -149,11 +152,11 @@ impl Simulation<'_> {
         match self.world.random.u8(0..20) {
             0 => self.recover(), // crash before the commit: the transition never was
             1 => {
-                self.commit(transition.execution, &transition.history);
+                self.commit(&transition.execution, &transition.history);
                 self.recover(); // crash after the commit: nobody was told
             }
             _ => {
-                self.commit(transition.execution, &transition.history);
+                self.commit(&transition.execution, &transition.history);
                 for command in transition.commands {
                     match command {
                         Command::Dispatch(work) => self.dispatch(work),
@@ -199,15 +202,15 @@ impl Simulation<'_> {
         Some(EventKind::TimerFired { work })
     }
 
-    fn commit(&mut self, execution: Execution, history: &[HistoryEvent]) {
+    fn commit(&mut self, execution: &Execution, history: &[HistoryEvent]) {
         for event in history {
             assert_eq!(event.id, self.durable.history.len() as u64 + 1, "ids are dense");
             self.durable.history.push(event.clone());
         }
         // What is stored can be read back: checkpoints survive a round trip.
-        let text = serde_json::to_string(&execution).unwrap();
+        let text = serde_json::to_string(execution).unwrap();
         self.durable.execution = serde_json::from_str(&text).unwrap();
-        assert_eq!(self.durable.execution, execution);
+        assert_eq!(&self.durable.execution, execution);
     }
 
     fn recover(&mut self) {

@@ -2,6 +2,8 @@
 //!
 //! Whatever strikes, every execution ends with the result that its input asks for, and its history is whole.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use std::sync::Arc;

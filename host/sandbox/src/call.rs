@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Everything that one call needs.
+#[derive(Clone)]
 pub struct Call {
     /// The task's input: JSON text.
     pub input: String,

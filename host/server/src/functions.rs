@@ -37,11 +37,11 @@ impl SandboxFunctions {
     }
 
     /// The digest behind the name of a call.
-    async fn digest(&self, call: &FunctionCall) -> Result<String, FunctionError> {
-        if call.qualifier.as_deref().is_some_and(|qualifier| qualifier != LATEST) {
+    async fn digest(&self, name: &str, qualifier: Option<&str>) -> Result<String, FunctionError> {
+        if qualifier.is_some_and(|qualifier| qualifier != LATEST) {
             return Err(FunctionError::NotFound);
         }
-        match self.store.module(&call.name).await {
+        match self.store.module(name).await {
             Ok(Some(record)) => Ok(record.sha256),
             Ok(None) => Err(FunctionError::NotFound),
             Err(error) => Err(FunctionError::Service(error.to_string())),
@@ -59,12 +59,12 @@ impl SandboxFunctions {
 #[async_trait]
 impl Functions for SandboxFunctions {
     async fn call(&self, call: FunctionCall) -> FunctionReply {
-        let digest = match self.digest(&call).await {
+        let digest = match self.digest(&call.name, call.qualifier.as_deref()).await {
             Ok(digest) => digest,
             Err(error) => return FunctionReply { result: Err(error), log: Vec::new() },
         };
         let host = Arc::new(CallLog::new(&call, Arc::clone(&self.clock)));
-        let module = call.name;
+        let (module, deadline) = (call.name, call.deadline);
         let sandboxed = Call {
             input: call.payload,
             context: CallContext {
@@ -74,12 +74,25 @@ impl Functions for SandboxFunctions {
                 idempotency_key: call.idempotency_key,
                 task_token: None,
             },
-            timeout: self.timeout(call.deadline),
+            timeout: self.timeout(deadline),
             host: Arc::clone(&host) as Arc<dyn CallHost>,
         };
         // Dropping this future drops the call: the sandbox ends it.
-        let result = self.sandbox.invoke(&digest, sandboxed).await;
-        let result = result.map(|output| output.result).map_err(|error| failure(&module, &error));
+        let mut result = self.sandbox.invoke(&digest, sandboxed.clone()).await;
+        // The name may have been given another content between the look-up and the call.
+        if let Err(CallError::UnknownModule { .. }) = result
+            && let Ok(digest) = self.digest(&module, None).await
+        {
+            result = self.sandbox.invoke(&digest, sandboxed).await;
+        }
+        let result = result.map(|output| output.result).map_err(|error| {
+            // The state's own time-out, seen here a moment before the executor's timer.
+            let met_deadline = self.timeout(deadline) < limits::DEADLINE_SLACK;
+            if met_deadline && matches!(error, CallError::Timeout { .. }) {
+                return FunctionError::Failed(StatesError::timeout());
+            }
+            failure(&module, &error)
+        });
         FunctionReply { result, log: host.take() }
     }
 }

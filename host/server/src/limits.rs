@@ -71,3 +71,5 @@ pub(crate) const REDRIVE_MILLISECONDS: i64 = 14 * 86_400 * 1_000;
 pub(crate) const REQUESTS_GRACE: Duration = Duration::from_secs(10);
 /// How long running tasks may take to end when the server stops.
 pub(crate) const TASKS_GRACE: Duration = Duration::from_secs(10);
+/// A call that the sandbox ends this close to the state's deadline has met that deadline.
+pub(crate) const DEADLINE_SLACK: Duration = Duration::from_millis(50);

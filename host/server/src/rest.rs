@@ -8,6 +8,7 @@ use axum::extract::{Path, Request, State};
 use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::{Value, json};
+use stepwell_sandbox::SandboxError;
 use stepwell_store::{ModuleRecord, StoreError};
 
 use crate::api::error::ApiError;
@@ -36,9 +37,10 @@ pub(crate) async fn put_module(
     Path(name): Path<String>,
     request: Request,
 ) -> Answer {
-    check_module_name(&name)?;
     let (parts, body) = request.into_parts();
+    // First, whatever comes of it: a client that is still sending would see a broken connection, not the answer.
     let wasm = body::read(body, &parts.headers, server.modules.max_bytes).await?;
+    check_module_name(&name)?;
     let (record, new) = server.modules.put(&name, wasm, server.clock.now()).await?;
     let status = if new { StatusCode::CREATED } else { StatusCode::OK };
     Ok(answer(status, &module(&server, &record)))
@@ -170,6 +172,11 @@ impl From<ModuleError> for RestError {
     fn from(error: ModuleError) -> RestError {
         match error {
             ModuleError::Rejected(reason) => RestError::InvalidModule(reason),
+            ModuleError::Sandbox(SandboxError::File { source, .. })
+                if source.kind() == std::io::ErrorKind::StorageFull =>
+            {
+                RestError::Api(StoreError::Full.into())
+            }
             ModuleError::Sandbox(error) => RestError::Api(ApiError::internal(&error)),
             ModuleError::Store(error) => RestError::Api(error.into()),
         }

@@ -58,52 +58,41 @@ async fn serve_until_signal(args: &ServeArgs) -> anyhow::Result<()> {
         .with_context(|| format!("cannot listen on {}: choose another address with --listen", args.listen))?;
     let address = listener.local_addr().context("cannot read the address that was bound")?;
     let data = Data::open(args).await?;
-    let served = serve_data(args, &data, listener, address, signals).await;
+    let served = async {
+        let server = data.server(args).await?;
+        banner::print(address, &data.store.describe(), &server.identity);
+        warn_if_reachable(address);
+        serve_until(server, listener, signals.first()).await
+    };
+    let served = served.await;
     let closed = data.store.close().await.context("cannot close the store");
     served.and(closed)
 }
 
-async fn serve_data(
-    args: &ServeArgs,
-    data: &Data,
+/// Serves until `signal` names one, then takes the server down. Errors: of the listener, and of the store.
+async fn serve_until(
+    server: Server,
     listener: TcpListener,
-    address: SocketAddr,
-    signals: Signals,
+    signal: impl Future<Output = &'static str>,
 ) -> anyhow::Result<()> {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let store = data.store.clone();
-    let call_timeout = Duration::from_secs(args.call_timeout_seconds);
-    let functions =
-        SandboxFunctions::new(store.clone(), data.sandbox.clone(), Arc::clone(&clock), call_timeout);
-    let integration = Arc::new(Lambda::new(Arc::new(functions), Arc::clone(&clock)));
-    let executor = Executor::open(store.clone(), integration, Arc::clone(&clock), ExecutorConfig::default())
-        .await
-        .context("cannot recover the open executions")?;
-    let identity = Identity { account: args.identity.account.clone(), region: args.identity.region.clone() };
-    let (sandbox, max_bytes) = (data.sandbox.clone(), data.max_module_bytes);
-    let server = Server::new(store.clone(), executor.clone(), sandbox, max_bytes, clock, identity.clone());
-    banner::print(address, &store.describe(), &identity);
-    warn_if_reachable(address);
-
+    let (executor, mut fatal) = (server.executor.clone(), server.store.fatal());
     let stop = Arc::new(Notify::new());
     let stopped = Arc::clone(&stop);
     let mut serving = tokio::spawn(Arc::new(server).serve(listener, async move { stopped.notified().await }));
-    let mut fatal = store.fatal();
     tokio::select! {
         reason = fatal.wait() => return Err(anyhow!("{reason}")),
         ended = &mut serving => return ended.context("the server broke off")?.context("the server broke off"),
-        name = signals.first() => tracing::info!(signal = name, "stopping"),
+        name = signal => tracing::info!(signal = name, "stopping"),
     }
     stop.notify_one();
-    let requests_end = async {
-        let ended = tokio::time::timeout(limits::REQUESTS_GRACE, serving).await;
-        if ended.is_err() {
+    let good_end = async {
+        if tokio::time::timeout(limits::REQUESTS_GRACE, serving).await.is_err() {
             tracing::warn!("some requests did not end in time and are dropped");
         }
         executor.shut_down(limits::TASKS_GRACE).await;
     };
     tokio::select! {
-        () = requests_end => Ok(()),
+        () = good_end => Ok(()),
         reason = fatal.wait() => Err(anyhow!("{reason}")),
     }
 }
@@ -148,6 +137,22 @@ impl Data {
                 }
             };
         Ok(Data { store, sandbox, max_module_bytes, _temporary: temporary })
+    }
+
+    /// Recovers what was running, and puts a server together.
+    async fn server(&self, args: &ServeArgs) -> anyhow::Result<Server> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let (store, sandbox) = (self.store.clone(), self.sandbox.clone());
+        let call_timeout = Duration::from_secs(args.call_timeout_seconds);
+        let functions =
+            SandboxFunctions::new(store.clone(), sandbox.clone(), Arc::clone(&clock), call_timeout);
+        let lambda = Arc::new(Lambda::new(Arc::new(functions), Arc::clone(&clock)));
+        let executor = Executor::open(store.clone(), lambda, Arc::clone(&clock), ExecutorConfig::default())
+            .await
+            .context("cannot recover the open executions")?;
+        let identity =
+            Identity { account: args.identity.account.clone(), region: args.identity.region.clone() };
+        Ok(Server::new(store, executor, sandbox, self.max_module_bytes, clock, identity))
     }
 }
 
@@ -220,16 +225,19 @@ mod tests {
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let serving = serve_data(&args, &data, listener, address, Signals::catch().unwrap());
+        let server = data.server(&args).await.unwrap();
+        let serving = serve_until(server, listener, std::future::pending());
         let failing = async {
-            // Connected: the server is up, so the failure meets it while it serves.
+            // Connected: the failure meets a server that serves.
             drop(tokio::net::TcpStream::connect(address).await.unwrap());
             backend.crash();
             std::future::pending::<()>().await;
         };
+        let patience = Duration::from_secs(20);
         tokio::select! {
-            served = serving => {
-                let message = served.unwrap_err().to_string();
+            () = tokio::time::sleep(patience) => panic!("the server goes on"),
+            outcome = serving => {
+                let message = outcome.unwrap_err().to_string();
                 assert_eq!(Some(message), data.store.fatal().reason());
             }
             () = failing => {}

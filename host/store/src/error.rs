@@ -132,6 +132,13 @@ pub enum OpenError {
         detail: String,
     },
 
+    /// The disk is full: opening writes a little, too.
+    #[error("there is no space left for {path}: free some and start again; the data is intact", path = .path.display())]
+    NoSpace {
+        /// The directory of the store.
+        path: PathBuf,
+    },
+
     /// The operating system refused an operation on the directory.
     #[error("cannot {action} {path}: {source}; check that the directory exists, is writable and has free space", path = .path.display())]
     Io {

@@ -45,6 +45,9 @@ pub const DELETE_KEYS: usize = 256;
 /// Free space, in bytes, below which commits are refused as long as it lasts; the default.
 pub const RESERVE_BYTES: u64 = 64 * 1024 * 1024;
 
+/// Free space, in bytes, that opening a store asks for beside twice its snapshots: what its recovery writes.
+pub const OPEN_FREE_BYTES: u64 = 8 * 1024 * 1024;
+
 /// Memory for sled's page cache, in bytes; the default.
 pub const CACHE_BYTES: u64 = 256 * 1024 * 1024;
 

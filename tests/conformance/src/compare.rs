@@ -82,7 +82,7 @@ fn bind(expected: &str, actual: &str, bindings: &mut Bindings) -> bool {
         let (before, after) = rest.split_once(name).unwrap_or((rest, ""));
         pattern += &regex_lite::escape(before);
         match bindings.get(*name) {
-            Some(bound) => pattern += &format!("({})", regex_lite::escape(bound)),
+            Some(bound) => pattern.extend(["(", &regex_lite::escape(bound), ")"]),
             None => pattern += "(.+?)",
         }
         rest = after;

@@ -1,5 +1,7 @@
 //! Replays recorded executions through the pure `step()`, with a virtual clock: milliseconds, no server.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use stepwell_asl::{
@@ -78,7 +80,7 @@ async fn replay(case: &Case) -> Result<Outcome, String> {
             break;
         }
     }
-    outcome.status = execution.status.as_str().to_owned();
+    execution.status.as_str().clone_into(&mut outcome.status);
     outcome.output = execution.output;
     outcome.error = execution.error;
     outcome.cause = execution.cause;

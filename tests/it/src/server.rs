@@ -61,7 +61,8 @@ impl Setup {
     pub fn start(self) -> Server {
         let temporary = tempfile::tempdir().expect("a temporary directory");
         let data = self.data.unwrap_or_else(|| temporary.path().join("data"));
-        let (process, client) = start(&data, &self.flags, &temporary.path().join("output"));
+        let started = start(&data, &self.flags, &temporary.path().join("output"));
+        let (process, client) = started.unwrap_or_else(|reason| panic!("{reason}"));
         Server { process, client, data, flags: self.flags, temporary }
     }
 }
@@ -106,9 +107,15 @@ impl Server {
 
     /// Starts it again on the same data; it must have ended. Returns its new client.
     pub fn restart(&mut self) -> Client {
+        self.try_restart().unwrap_or_else(|reason| panic!("{reason}"))
+    }
+
+    /// [`Server::restart`] where the server may refuse to start: the error holds its exit status and what it said.
+    pub fn try_restart(&mut self) -> Result<Client, String> {
         assert!(!self.runs(), "the server still runs");
-        (self.process, self.client) = start(&self.data, &self.flags, &self.temporary.path().join("output"));
-        self.client()
+        let output = self.temporary.path().join("output");
+        (self.process, self.client) = start(&self.data, &self.flags, &output)?;
+        Ok(self.client())
     }
 
     /// Starts it again and kills it after `life`, wherever its start has got by then; it must have ended before.
@@ -214,18 +221,20 @@ fn spawn(data: &Path, flags: &[String], output: &Path) -> Process {
     Process(command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}")))
 }
 
-fn start(data: &Path, flags: &[String], output: &Path) -> (Process, Client) {
+/// Starts a server and waits until it answers. The error is what it said if it ended instead.
+fn start(data: &Path, flags: &[String], output: &Path) -> Result<(Process, Client), String> {
     let before = read(output).len();
     let mut process = spawn(data, flags, output);
     let client = eventually(START_LIMIT, "the server's first answer", || {
         if let Some(status) = process.ended() {
-            panic!("the server ended with {status} instead of answering:\n{}", &read(output)[before..]);
+            let said = &read(output)[before..];
+            return Some(Err(format!("the server ended with {status} instead of answering:\n{said}")));
         }
         let client = Client::new(&address(&read(output)[before..])?);
         let healthy = client.send("GET", "/healthz", &[], b"").is_ok_and(|reply| reply.status == 200);
-        healthy.then_some(client)
-    });
-    (process, client)
+        healthy.then_some(Ok(client))
+    })?;
+    Ok((process, client))
 }
 
 /// The address in the server's first lines, once the line with it is complete.

@@ -255,7 +255,7 @@ fn updates_at_the_same_time_all_count() {
 fn deleting_aborts_what_runs_and_forgives_what_is_missing() {
     let server = TestServer::start();
     let machine = server.machine("m", &wait_a_minute());
-    let executions: Vec<String> = (0..70).map(|_| server.execution(&machine, "{}")).collect();
+    let executions: Vec<String> = (0..140).map(|_| server.execution(&machine, "{}")).collect();
     assert_eq!(server.ok("DeleteStateMachine", &json!({"stateMachineArn": machine})).body, json!({}));
     for execution in &executions {
         let described = server.ok("DescribeExecution", &json!({"executionArn": execution})).body;

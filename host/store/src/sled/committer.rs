@@ -224,6 +224,10 @@ impl Committer {
         }
         match opened.watermark.set(commit, &*opened.options.disk) {
             Ok(()) => self.marked = commit,
+            // A watermark that lags is still right; commits themselves are refused while the disk is full.
+            Err(error) if error.kind() == std::io::ErrorKind::StorageFull => {
+                tracing::warn!("the disk is full: the watermark stays behind until there is space");
+            }
             Err(error) => {
                 opened.shared.poison(&Broken(format!("the watermark cannot be written: {error}")));
             }

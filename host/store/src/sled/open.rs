@@ -16,7 +16,7 @@ use super::{
     blobs::Blobs,
     lock::Lock,
     meta::{self, State},
-    recover::{Recovered, Refusal, recover},
+    recover::{Recovered, Refusal, recover, refusal},
     shared::Shared,
     watermark::{self, Mark, Watermark},
 };
@@ -50,6 +50,17 @@ impl Files {
         Self { watermark: directory.join("watermark"), directory, sled, log, blobs }
     }
 
+    fn refused(&self, refusal: Refusal, acknowledged: u64) -> OpenError {
+        let path = self.directory.clone();
+        match refusal {
+            Refusal::Newer(found) => OpenError::NewerFormat { path, found, supported: limits::FORMAT },
+            Refusal::Behind(found) => self.behind(found, acknowledged),
+            Refusal::Locked => OpenError::Locked { path: self.log.clone(), holder: String::new() },
+            Refusal::NoSpace => OpenError::NoSpace { path },
+            Refusal::Damaged(detail) => self.damaged(detail),
+        }
+    }
+
     fn behind(&self, found: u64, watermark: u64) -> OpenError {
         OpenError::Behind { path: self.directory.clone(), found, watermark }
     }
@@ -65,23 +76,31 @@ pub(super) fn open(mut options: SledOptions) -> Result<Opened, OpenError> {
     let files = Files::of(options.directory.clone());
     let lock = Lock::take(&files.directory.join("lock"))?;
     let acknowledged = acknowledged(&files)?;
+    check_room(&files, &*options.disk)?;
     sync_left_over(&files, &*options.disk).map_err(io_error("sync", &files.sled))?;
 
-    let (recovered, lock) = recover(&files.sled, &options, acknowledged, lock).map_err(|refusal| {
-        let path = files.directory.clone();
-        match refusal {
-            Refusal::Newer(found) => OpenError::NewerFormat { path, found, supported: limits::FORMAT },
-            Refusal::Behind(found) => files.behind(found, acknowledged),
-            Refusal::Locked => OpenError::Locked { path: files.log.clone(), holder: String::new() },
-            Refusal::Damaged(detail) => files.damaged(detail),
-        }
-    })?;
+    let (recovered, lock) = recover(&files.sled, &options, acknowledged, lock)
+        .map_err(|refusal| files.refused(refusal, acknowledged))?;
     let Recovered { db, state } = recovered;
     let state = match state {
         Some(state) => state,
-        None => create(&db).map_err(|error| files.damaged(format!("sled cannot write: {error}")))?,
+        None => create(&db).map_err(|error| files.refused(refusal(&error.to_string()), acknowledged))?,
     };
     finish(&files, options, db, state, lock)
+}
+
+/// Refuses to open on a full disk before sled is touched: a recovery that runs out of space leaves a torn snapshot
+/// behind, and sled then refuses its own intact log.
+fn check_room(files: &Files, disk: &dyn Disk) -> Result<(), OpenError> {
+    let snapshots = fs::read_dir(&files.sled).into_iter().flatten().flatten();
+    let snapshots = snapshots.filter(|entry| entry.file_name().to_string_lossy().starts_with("snap."));
+    let snapshot_bytes: u64 =
+        snapshots.filter_map(|entry| entry.metadata().ok()).map(|file| file.len()).sum();
+    let free = disk.free_bytes(&files.directory).map_err(io_error("measure", &files.directory))?;
+    if free < limits::OPEN_FREE_BYTES.saturating_add(snapshot_bytes.saturating_mul(2)) {
+        return Err(OpenError::NoSpace { path: files.directory.clone() });
+    }
+    Ok(())
 }
 
 /// The last commit that is known to have been acknowledged.

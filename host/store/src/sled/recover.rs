@@ -37,6 +37,8 @@ pub(super) enum Refusal {
     Behind(u64),
     /// Someone else holds sled's own lock.
     Locked,
+    /// There is no space for what opening writes.
+    NoSpace,
     /// It cannot be read.
     Damaged(String),
 }
@@ -59,9 +61,7 @@ pub(super) fn recover(
     let (done, outcome) = mpsc::channel();
     let work = move || {
         let recovered = catch_unwind(AssertUnwindSafe(|| inspect(open(&config)?, acknowledged, verify)));
-        let recovered = recovered.unwrap_or_else(|panic| {
-            Err(Refusal::Damaged(format!("sled cannot read it: {}", panic_text(&*panic))))
-        });
+        let recovered = recovered.unwrap_or_else(|panic| Err(refusal(&panic_text(&*panic))));
         // Nobody listens any more if it took too long.
         let _ = done.send(recovered.map(|recovered| (recovered, lock)));
     };
@@ -100,9 +100,17 @@ fn open(config: &sled::Config) -> Result<Db, Refusal> {
                 }
                 thread::sleep(Duration::from_millis(5));
             }
-            Err(error) => return Err(Refusal::Damaged(format!("sled cannot read it: {error}"))),
+            Err(error) => return Err(refusal(&error.to_string())),
         }
     }
+}
+
+/// What sled's failure to open means. Its errors and panics carry only the text of the system's answer.
+pub(super) fn refusal(text: &str) -> Refusal {
+    if text.contains("No space left on device") {
+        return Refusal::NoSpace;
+    }
+    Refusal::Damaged(format!("sled says: {text}"))
 }
 
 /// Checks format, watermark and digest, in this order.

@@ -16,6 +16,9 @@ use super::Disk;
 /// Distance of the two slots in bytes: each in a page of its own.
 const SLOT_BYTES: u64 = 4096;
 
+/// Both slots.
+const FILE_BYTES: u64 = 2 * SLOT_BYTES;
+
 const MAGIC: &[u8; 8] = b"stepmark";
 
 /// Bytes of a slot: magic, commit (u64, big-endian), crc32c of both.
@@ -24,7 +27,7 @@ const RECORD_BYTES: usize = 20;
 /// What a watermark file says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mark {
-    /// There is no file.
+    /// There is no file, or one in which nothing was ever recorded.
     Missing,
     /// There is a file, but neither slot is readable.
     Unreadable,
@@ -42,10 +45,14 @@ pub(super) struct Watermark {
 }
 
 impl Watermark {
-    /// Opens or creates the file for writing.
+    /// Opens or creates the file for writing, with room for both slots: a disk that fills up later cannot keep a
+    /// commit from being recorded.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let mut options = OpenOptions::new();
         let file = options.read(true).write(true).create(true).truncate(false).open(path)?;
+        let length = file.metadata()?.len();
+        let missing = usize::try_from(FILE_BYTES.saturating_sub(length)).unwrap_or_default();
+        file.write_all_at(&vec![0; missing], length)?;
         let newest = newest_slot(&file)?.map_or(1, |(slot, _)| slot);
         Ok(Self { file, path: path.to_owned(), slot: 1 - newest })
     }
@@ -64,8 +71,19 @@ pub(super) fn read(path: &Path) -> io::Result<Mark> {
     match File::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Mark::Missing),
         Err(error) => Err(error),
-        Ok(file) => Ok(newest_slot(&file)?.map_or(Mark::Unreadable, |(_, commit)| Mark::At(commit))),
+        Ok(file) => match newest_slot(&file)? {
+            Some((_, commit)) => Ok(Mark::At(commit)),
+            // A process that ended between making the file and recording the first commit leaves it blank.
+            None if file_is_blank(&file)? => Ok(Mark::Missing),
+            None => Ok(Mark::Unreadable),
+        },
     }
+}
+
+fn file_is_blank(file: &File) -> io::Result<bool> {
+    let mut bytes = vec![0; usize::try_from(FILE_BYTES).unwrap_or_default()];
+    let read = file.read_at(&mut bytes, 0)?;
+    Ok(bytes[..read].iter().all(|byte| *byte == 0))
 }
 
 fn newest_slot(file: &File) -> io::Result<Option<(u64, u64)>> {
@@ -101,6 +119,7 @@ fn decode(record: &[u8; RECORD_BYTES]) -> Option<u64> {
 mod tests {
     use super::*;
     use crate::sled::RealDisk;
+    use std::fs;
 
     #[test]
     fn the_newer_readable_slot_counts() {
@@ -109,7 +128,8 @@ mod tests {
         assert_eq!(read(&path).unwrap(), Mark::Missing);
 
         let mut watermark = Watermark::open(&path).unwrap();
-        assert_eq!(read(&path).unwrap(), Mark::Unreadable);
+        assert_eq!(read(&path).unwrap(), Mark::Missing);
+        assert_eq!(fs::metadata(&path).unwrap().len(), FILE_BYTES);
         for commit in [3, 9, 12] {
             watermark.set(commit, &RealDisk).unwrap();
             assert_eq!(read(&path).unwrap(), Mark::At(commit));

@@ -4,7 +4,8 @@
 use crate::{QUICK, assert_works, install_echo};
 use serde_json::json;
 use std::collections::BTreeMap;
-use stepwell_it::{CallFailure, Client, Refusal, Setup, SmallVolume, announce, soon};
+use std::time::{Duration, Instant};
+use stepwell_it::{CallFailure, Client, Refusal, Server, Setup, SmallVolume, announce, guest, soon};
 
 /// Size of the volume, in MiB: modules, their compiled form and a young store fit with room to spare.
 const VOLUME_MIB: u32 = 160;
@@ -14,21 +15,35 @@ const RESERVE_MIB: u64 = 32;
 const ROOM_BYTES: u64 = 48 << 20;
 /// Length of each input, in bytes.
 const INPUT_BYTES: usize = 64 << 10;
+/// Longer than the store waits with what it does beside commits: it follows them once a second.
+const HOUSEKEEPING: Duration = Duration::from_millis(3_500);
 /// More executions than the room can hold.
 const EXECUTIONS: usize = 2_000;
 
-#[test]
-fn a_full_disk_refuses_new_work_loses_nothing_and_heals_by_itself() {
+/// A server on a volume of its own.
+struct OnVolume {
+    volume: SmallVolume,
+    server: Server,
+}
+
+/// Starts a server on a small volume; without one the test `name` is skipped, by its name.
+fn serve_on_small_volume(name: &str) -> Option<OnVolume> {
     let volume = match SmallVolume::mount(VOLUME_MIB) {
         Ok(volume) => volume,
         Err(reason) => {
-            announce(&format!("SKIPPED full_disk: cannot mount tmpfs: {reason}"));
-            return;
+            announce(&format!("SKIPPED full_disk: cannot mount tmpfs for {name}: {reason}"));
+            return None;
         }
     };
     let data = volume.path().join("data");
     let flags = ["--min-free-mib", &RESERVE_MIB.to_string()];
-    let mut server = Setup { data: Some(data), ..Setup::default() }.flags(&flags).start();
+    let server = Setup { data: Some(data), ..Setup::default() }.flags(&flags).start();
+    Some(OnVolume { volume, server })
+}
+
+#[test]
+fn a_full_disk_refuses_new_work_loses_nothing_and_heals_by_itself() {
+    let Some(OnVolume { volume, mut server }) = serve_on_small_volume("refuses_new_work") else { return };
     let client = server.client();
     let echo = install_echo(&client);
     let waiter = {
@@ -37,6 +52,7 @@ fn a_full_disk_refuses_new_work_loses_nothing_and_heals_by_itself() {
         client.start(&machine, "before", &json!({}))
     };
 
+    settle(&client, &echo);
     let filler = volume.fill((RESERVE_MIB << 20) + ROOM_BYTES);
     let mut acknowledged = BTreeMap::new();
     let refusal = start_until_refused(&client, &echo, &mut acknowledged);
@@ -66,6 +82,85 @@ fn a_full_disk_refuses_new_work_loses_nothing_and_heals_by_itself() {
     server.kill9();
     assert_all_there(&server.restart(), &acknowledged);
     announce(&format!("full_disk: {} executions acknowledged before the disk was full", acknowledged.len()));
+}
+
+/// The moment at which a store needs its first blocks for everything: the first seconds of its life.
+#[test]
+fn a_disk_without_a_byte_left_does_not_end_a_server_that_has_just_begun() {
+    let Some(OnVolume { volume, mut server }) = serve_on_small_volume("just_begun") else { return };
+    let client = server.client();
+    let echo = install_echo(&client);
+    let filler = volume.fill(0);
+    let begun = Instant::now();
+    while begun.elapsed() < HOUSEKEEPING {
+        assert!(server.runs(), "the server ended");
+        let request = json!({"stateMachineArn": echo, "input": "{}"});
+        let refusal = client.call("StartExecution", &request).expect_err("there is no space").refusal();
+        assert_is_about_the_disk(&refusal);
+    }
+    drop(filler);
+    soon("new work after space was freed", || {
+        client.call("StartExecution", &json!({"stateMachineArn": echo, "input": "{}"})).ok()
+    });
+    assert_works(&client, &echo, "after-the-full-disk");
+}
+
+#[test]
+fn an_upload_to_a_full_disk_is_refused_with_the_reason() {
+    let Some(OnVolume { volume, mut server }) = serve_on_small_volume("upload") else { return };
+    let client = server.client();
+    let echo = install_echo(&client);
+    settle(&client, &echo);
+    let filler = volume.fill(0);
+    let reply = client.put_module("hostile", &guest("hostile")).expect("an answer");
+    let text = String::from_utf8_lossy(&reply.body).to_lowercase();
+    assert!((500..600).contains(&reply.status), "HTTP {}: {text}", reply.status);
+    assert!(text.contains("space") || text.contains("disk"), "{text}");
+    assert!(server.runs());
+    drop(filler);
+    client.install("hostile", &guest("hostile"));
+    soon("new work after space was freed", || {
+        client.call("StartExecution", &json!({"stateMachineArn": echo, "input": "{}"})).ok()
+    });
+    assert_works(&client, &echo, "after-the-upload");
+}
+
+#[test]
+fn a_start_on_a_full_disk_does_not_call_the_data_damaged() {
+    let Some(OnVolume { volume, mut server }) = serve_on_small_volume("start") else { return };
+    let client = server.client();
+    let echo = install_echo(&client);
+    let arn = client.start(&echo, "before", &json!({"before": true}));
+    client.ended(&arn, QUICK);
+    settle(&client, &echo);
+    let filler = volume.fill(0);
+    server.kill9();
+    // It may start, or say that there is no space; whoever reads "damaged" throws good data away.
+    match server.try_restart() {
+        Ok(client) => assert_eq!(client.describe(&arn)["status"], "SUCCEEDED"),
+        Err(said) => {
+            assert!(!said.contains("damaged") && !said.contains("restore"), "{said}");
+            assert!(said.contains("space"), "{said}");
+        }
+    }
+    drop(filler);
+    if server.runs() {
+        server.kill9();
+    }
+    let client = server.restart();
+    assert_eq!(client.describe(&arn)["status"], "SUCCEEDED");
+    assert_works(&client, &echo, "after-the-full-disk");
+}
+
+/// Runs executions for longer than the store's housekeeping takes, so that all of its files have their blocks.
+fn settle(client: &Client, echo: &str) {
+    let begun = Instant::now();
+    for number in 0.. {
+        if begun.elapsed() > HOUSEKEEPING {
+            return;
+        }
+        assert_works(client, echo, &format!("settle-{number}"));
+    }
 }
 
 /// Starts executions until one is refused; what was answered goes to `acknowledged`, by ARN.

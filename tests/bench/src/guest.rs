@@ -1,0 +1,25 @@
+//! Where the benchmark's guest is, and the input that it gets.
+
+use anyhow::Context as _;
+use std::path::PathBuf;
+
+/// The input of every call: 50 bytes of JSON.
+pub const INPUT: &str = r#"{"orderId":"1001","items":[{"sku":"CUP-7","n":1}]}"#;
+
+/// How the guests are built.
+const BUILD: &str = "cargo build --release --target wasm32-wasip2 --manifest-path modules/Cargo.toml";
+
+/// Reads the stub guest, which answers with its input. `STEPWELL_GUESTS` names another folder than the one that the
+/// build command fills.
+pub fn stub() -> anyhow::Result<Vec<u8>> {
+    let built = concat!(env!("CARGO_MANIFEST_DIR"), "/../../modules/target/wasm32-wasip2/release");
+    let folder = std::env::var_os("STEPWELL_GUESTS").map_or_else(|| PathBuf::from(built), PathBuf::from);
+    let path = folder.join("stub.wasm");
+    std::fs::read(&path).with_context(|| {
+        format!(
+            "the guest {} cannot be read\nbuild the guests first, from the root of the repository:\n    {BUILD}\n\
+             or set STEPWELL_GUESTS to the folder that holds stub.wasm",
+            path.display()
+        )
+    })
+}

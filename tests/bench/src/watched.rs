@@ -1,0 +1,113 @@
+//! A backend that counts what goes through it: committed transitions, their bytes, ended executions.
+//!
+//! The executor tells nobody that an execution has ended; what it commits does. Counting happens after the commit, so
+//! only durable transitions count. It must never change, delay or merge what passes.
+
+use async_trait::async_trait;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use stepwell_store::{
+    Backend, Batch, CommitSeq, Fatal, KeyRange, Op, Page, SledBackend, Space, StoreError, Versioned,
+};
+use tokio::sync::Semaphore;
+
+/// Where the typed store puts the history events of one transition, as one record. Space bytes are for ever.
+const HISTORY: Space = Space::new(b'h');
+/// Where it marks executions that have not ended.
+const OPEN: Space = Space::new(b'o');
+
+/// The sled backend with counters around it.
+pub struct WatchedBackend {
+    inner: SledBackend,
+    tally: Tally,
+    /// One permit for each execution that may be started now: an ended execution gives its own back.
+    pub vacant: Arc<Semaphore>,
+}
+
+#[derive(Default)]
+struct Tally {
+    transitions: AtomicU64,
+    bytes: AtomicU64,
+    ended: AtomicU64,
+}
+
+/// What was committed since the backend was opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Committed {
+    /// Calls of `step` whose history is durable.
+    pub transitions: u64,
+    /// Bytes of keys and values of the batches that hold them.
+    pub bytes: u64,
+    /// Executions that ended.
+    pub ended: u64,
+    /// Durable flushes, each for one or more transitions.
+    pub flushes: u64,
+}
+
+impl WatchedBackend {
+    /// Watches `inner`.
+    pub fn new(inner: SledBackend) -> WatchedBackend {
+        WatchedBackend { inner, tally: Tally::default(), vacant: Arc::new(Semaphore::new(0)) }
+    }
+
+    /// What was committed so far.
+    pub fn committed(&self) -> Committed {
+        Committed {
+            transitions: self.tally.transitions.load(Ordering::Relaxed),
+            bytes: self.tally.bytes.load(Ordering::Relaxed),
+            ended: self.tally.ended.load(Ordering::Relaxed),
+            flushes: self.inner.counters().flushes,
+        }
+    }
+}
+
+#[async_trait]
+impl Backend for WatchedBackend {
+    async fn commit(&self, batch: Batch) -> Result<CommitSeq, StoreError> {
+        let (mut transitions, mut ended) = (0, 0);
+        for op in &batch.ops {
+            match op {
+                Op::Put(space, ..) if *space == HISTORY => transitions += 1,
+                Op::Delete(space, _) if *space == OPEN => ended += 1,
+                Op::Put(..) | Op::Delete(..) => {}
+            }
+        }
+        let bytes = batch.bytes() as u64;
+        let commit = self.inner.commit(batch).await?;
+        self.tally.transitions.fetch_add(transitions, Ordering::Relaxed);
+        self.tally.bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.tally.ended.fetch_add(ended as u64, Ordering::Relaxed);
+        self.vacant.add_permits(ended);
+        Ok(commit)
+    }
+
+    async fn get(&self, space: Space, key: &[u8]) -> Result<Option<Versioned>, StoreError> {
+        self.inner.get(space, key).await
+    }
+
+    async fn scan(
+        &self,
+        space: Space,
+        range: KeyRange,
+        reverse: bool,
+        limit: usize,
+    ) -> Result<Page, StoreError> {
+        self.inner.scan(space, range, reverse, limit).await
+    }
+
+    async fn delete_range(&self, space: Space, range: KeyRange, max: usize) -> Result<u64, StoreError> {
+        self.inner.delete_range(space, range, max).await
+    }
+
+    fn describe(&self) -> String {
+        self.inner.describe()
+    }
+
+    fn fatal(&self) -> Fatal {
+        self.inner.fatal()
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        self.inner.close().await
+    }
+}
