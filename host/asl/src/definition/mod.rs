@@ -5,6 +5,7 @@
 mod diagnostic;
 mod fields;
 mod state_machine;
+mod transitions;
 
 pub use diagnostic::{Diagnostic, DiagnosticCode, Severity};
 pub(crate) use fields::Fields;

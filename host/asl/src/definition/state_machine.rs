@@ -2,11 +2,11 @@
 
 use super::diagnostic::{Diagnostic, DiagnosticCode, Severity};
 use super::fields::{Fields, pointer_step};
+use super::transitions::check_transitions;
 use crate::limits;
 use crate::states::State;
 use indexmap::IndexMap;
 use serde_json::Value;
-use std::collections::BTreeSet;
 
 /// A definition that can be run: every transition leads to a state, every field has a legal value.
 #[derive(Clone, Debug)]
@@ -81,7 +81,7 @@ fn not_json(error: &serde_json::Error) -> Diagnostic {
 fn parse_top_level(value: &Value, problems: &mut Vec<Diagnostic>) -> Option<StateMachine> {
     let mut fields = Fields::new(value, "/".to_owned(), problems)?;
     let complete = fields.require(&["States", "StartAt"]);
-    let start_at = fields.string("StartAt");
+    let start_at = fields.string("StartAt").map(str::to_owned);
     let timeout_seconds = fields.integer("TimeoutSeconds", 1, limits::SECONDS);
     if let Some(version) = fields.string("Version")
         && version != "1.0"
@@ -89,12 +89,13 @@ fn parse_top_level(value: &Value, problems: &mut Vec<Diagnostic>) -> Option<Stat
         fields.problem("Version", format!("Version must be '1.0', but was '{version}'"));
     }
     query_language(&mut fields);
-    let states_at = fields.at("States");
-    let states = fields.get("States").map(|states| (states, states_at));
-    let states = states.and_then(|(states, at)| parse_states(states, &at, &mut fields));
+    let at = fields.at("States");
+    let states = fields.get("States").and_then(|states| parse_states(states, &at, &mut fields));
     fields.finish();
-    let machine = StateMachine { start_at: start_at?.to_owned(), timeout_seconds, states: states? };
-    check_transitions(&machine, problems);
+    if let Some(states) = value["States"].as_object() {
+        check_transitions(start_at.as_deref(), states, &at, problems);
+    }
+    let machine = StateMachine { start_at: start_at?, timeout_seconds, states: states? };
     complete.then_some(machine)
 }
 
@@ -128,42 +129,51 @@ fn parse_states(states: &Value, at: &str, fields: &mut Fields<'_>) -> Option<Ind
             parsed.insert(name.clone(), state);
         }
     }
-    // Transitions can be judged only when every state was understood.
     (parsed.len() == object.len()).then_some(parsed)
 }
 
-fn check_transitions(machine: &StateMachine, problems: &mut Vec<Diagnostic>) {
-    let mut missing = |location: String, target: &str| {
-        let message = format!("Missing 'Next' target: {target}");
-        problems.push(Diagnostic::error(DiagnosticCode::MissingTransitionTarget, message, location));
-    };
-    if !machine.states.contains_key(&machine.start_at) {
-        missing("/StartAt".to_owned(), &machine.start_at);
-    }
-    for (name, state) in &machine.states {
-        for (field, target) in state.targets() {
-            if !machine.states.contains_key(target) {
-                missing(format!("/States/{}/{field}", pointer_step(name)), target);
-            }
-        }
-    }
-    let reachable = reachable_states(machine);
-    for name in machine.states.keys().filter(|name| !reachable.contains(name.as_str())) {
-        let message = format!("State \"{name}\" is not reachable.");
-        let location = format!("/States/{}", pointer_step(name));
-        problems.push(Diagnostic::error(DiagnosticCode::MissingTransitionTarget, message, location));
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn reachable_states(machine: &StateMachine) -> BTreeSet<&str> {
-    let mut reachable = BTreeSet::new();
-    let mut open = vec![machine.start_at.as_str()];
-    while let Some(name) = open.pop() {
-        if let Some(state) = machine.states.get(name)
-            && reachable.insert(name)
-        {
-            open.extend(state.targets().into_iter().map(|(_, target)| target));
+    #[test]
+    fn all_problems_are_reported_together() {
+        let definition = r#"{"StartAt": "A", "Surprise": 1, "States": {
+            "A": {"Type": "Task", "Resource": "charge", "Next": "Nowhere",
+                  "Retry": [{"ErrorEquals": [], "IntervalSeconds": -1}]},
+            "B/C": {"Type": "Wait", "Seconds": 1, "Timestamp": "x"},
+            "D": {"Type": "Choice", "Choices": [{"Variable": "$.x", "NumericEquals": "1", "Next": "E"}]},
+            "E": {"Type": "Dance"}
+        }}"#;
+        let problems = StateMachine::validate(definition);
+        let places: Vec<&str> = problems.iter().filter_map(|problem| problem.location.as_deref()).collect();
+        for place in [
+            "/Surprise",
+            "/States/A/Resource",
+            "/States/A/Next",
+            "/States/A/Retry[0]/ErrorEquals",
+            "/States/A/Retry[0]/IntervalSeconds",
+            "/States/B~1C",
+            "/States/B~1C/Timestamp",
+            "/States/D/Choices[0]/NumericEquals",
+            "/States/E/Type",
+        ] {
+            assert!(places.contains(&place), "{place} is not among {places:#?}");
+        }
+        assert!(StateMachine::parse(definition).is_err());
+    }
+
+    #[test]
+    fn what_is_no_definition_is_said_so() {
+        for (text, message) in [
+            ("", "Definition must be a valid JSON object"),
+            ("[]", "Definition must be a valid JSON object"),
+            ("{", "EOF while parsing an object at line 1 column 1"),
+            ("{}", "These fields are required: [States, StartAt]"),
+            (r#"{"StartAt": "A", "States": {}}"#, "Value cannot be empty"),
+        ] {
+            let problems = StateMachine::validate(text);
+            assert!(problems.iter().any(|problem| problem.message == message), "{text}: {problems:?}");
         }
     }
-    reachable
 }

@@ -43,14 +43,6 @@ impl ChoiceState {
         Some(ChoiceState { paths, rules: rules.into_iter().collect::<Option<Vec<_>>>()?, default })
     }
 
-    pub(super) fn targets(&self) -> Vec<(String, &str)> {
-        let rules = self.rules.iter().enumerate();
-        let mut targets: Vec<_> =
-            rules.map(|(index, (_, next))| (format!("Choices[{index}]/Next"), next.as_str())).collect();
-        targets.extend(self.default.iter().map(|name| ("Default".to_owned(), name.as_str())));
-        targets
-    }
-
     pub(super) fn enter(&self, raw: &Value, context: &ContextObject<'_>) -> Result<Outcome, StatesError> {
         let input = self.paths.input(raw, context)?;
         let mut next = self.default.as_ref();

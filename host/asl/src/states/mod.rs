@@ -120,17 +120,6 @@ impl State {
         }
     }
 
-    /// Every state that this one may lead to, with the field that says so.
-    pub(crate) fn targets(&self) -> Vec<(String, &str)> {
-        match self {
-            State::Task(task) => task.targets(),
-            State::Pass(pass) => pass.next.targets(),
-            State::Choice(choice) => choice.targets(),
-            State::Wait(wait) => wait.next.targets(),
-            State::Succeed(_) | State::Fail(_) => Vec::new(),
-        }
-    }
-
     /// Enters the state. Errors: interpretation failed; the bare cause, for `step` to complete.
     pub(crate) fn enter(
         &self,
@@ -165,13 +154,6 @@ impl Next {
                 fields.require(&["Next"]);
                 None
             }
-        }
-    }
-
-    pub(crate) fn targets(&self) -> Vec<(String, &str)> {
-        match self {
-            Next::State(name) => vec![("Next".to_owned(), name.as_str())],
-            Next::End => Vec::new(),
         }
     }
 }

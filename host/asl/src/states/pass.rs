@@ -13,7 +13,7 @@ pub(crate) struct PassState {
     paths: Paths,
     flow: ResultFlow,
     result: Option<Value>,
-    pub(super) next: Next,
+    next: Next,
 }
 
 impl PassState {

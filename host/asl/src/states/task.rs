@@ -71,14 +71,6 @@ impl TaskState {
         })
     }
 
-    pub(super) fn targets(&self) -> Vec<(String, &str)> {
-        let mut targets = self.next.targets();
-        let catchers = self.catchers.iter().enumerate();
-        targets
-            .extend(catchers.map(|(index, catcher)| (format!("Catch[{index}]/Next"), catcher.next.as_str())));
-        targets
-    }
-
     /// What to run for the raw state input.
     pub(crate) fn schedule(
         &self,

@@ -15,7 +15,7 @@ use serde_json::Value;
 pub(crate) struct WaitState {
     paths: Paths,
     until: Until,
-    pub(super) next: Next,
+    next: Next,
 }
 
 #[derive(Clone, Debug)]
