@@ -5,22 +5,20 @@
 
 use serde_json::{Value, json};
 use std::time::Duration;
-use stepwell_conformance::case::{Case, executions};
+use stepwell_conformance::case::{Case, executions, own};
 use stepwell_conformance::report::{Outcome, Report};
 use stepwell_conformance::stub::Stubs;
 use stepwell_it::{Client, Setup, stub};
 
-const AREAS: &[&str] = &["base", "choice", "wait", "comments", "service_lambda"];
+const AREAS: &[&str] = &["own", "base", "choice", "wait", "comments", "service_lambda"];
 const PERCENT: u32 = 100;
 /// The longest recording that is replayed waits about ten seconds.
 const LIMIT: Duration = Duration::from_mins(1);
 
 #[test]
 fn recorded_executions_agree_through_the_server() {
-    let cases = executions();
-    if cases.is_empty() {
-        return;
-    }
+    let mut cases = executions();
+    cases.extend(own());
     let server = Setup::default().flags(&["--account", "111111111111"]).start();
     let client = server.client();
     let mut report = Report::new("server");
