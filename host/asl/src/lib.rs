@@ -1,6 +1,6 @@
 //! The Amazon States Language (<https://states-language.net>), pure.
 //!
-//! A definition is parsed once into a [`StateMachine`]; [`step`] then moves an [`Execution`] by one
+//! A definition is parsed once into a [`StateMachine`]; [`step()`] then moves an [`Execution`] by one
 //! [`Event`] and says what became history and what has to be done. This crate must never read a clock,
 //! draw unseeded randomness, do IO, spawn, or know a storage or network type: its `clippy.toml` bans them.
 

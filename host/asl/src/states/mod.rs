@@ -57,7 +57,7 @@ pub(crate) enum Next {
 pub(crate) enum Outcome {
     /// It is left at once.
     Exit { output: Value, next: Next },
-    /// It waits until the given time; then [`State::after_wait`] tells its output.
+    /// It waits until the given time; then [`WaitState::exit`] tells its output.
     WaitUntil(Timestamp),
     /// A task is scheduled.
     Schedule(Scheduled),

@@ -2,8 +2,6 @@
 //!
 //! It must never judge whether the named thing exists: that is known at run time only.
 
-use crate::limits;
-
 /// A Task's resource that this release can run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Resource {
@@ -73,11 +71,6 @@ impl Resource {
             Resource::Function { arn } => arn,
             Resource::Integration { service, .. } => service,
         }
-    }
-
-    /// Whether a result of this many bytes is over the quota.
-    pub(crate) fn exceeds_limit(bytes: usize) -> bool {
-        bytes > limits::PAYLOAD_BYTES
     }
 }
 

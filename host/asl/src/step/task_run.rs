@@ -4,6 +4,7 @@ use super::Step;
 use crate::context_object::ContextObject;
 use crate::execution::{Activity, Branch, BranchId, Command, PendingTask};
 use crate::history::{HistoryDetails, TaskScheduled};
+use crate::limits;
 use crate::states::{Outcome, Resource, Scheduled, State, TaskState};
 use crate::states_error::StatesError;
 use serde_json::Value;
@@ -33,7 +34,7 @@ impl<'m> Step<'m> {
     pub(super) fn task_succeeded(&mut self, id: BranchId, result: Value) {
         let Some((mut branch, task)) = self.take_task(id) else { return };
         let text = result.to_string();
-        if Resource::exceeds_limit(text.len()) {
+        if text.len() > limits::PAYLOAD_BYTES {
             let error = StatesError::data_limit_exceeded(task.resource.origin());
             self.end_task(id, branch, task, error);
             return;
