@@ -7,6 +7,7 @@ TARGET  := $(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
 VENV    := .venv
 GUESTS  := modules/target/wasm32-wasip2/release
 DENY    := 0.20.2
+SUDO    := $(if $(filter 0,$(shell id -u)),,sudo)
 
 .PHONY: help demo test bench guests server wasm-target python deny lint unit clients smoke
 
@@ -35,7 +36,8 @@ wasm-target:
 	  || { echo "== installing the Rust target wasm32-wasip2"; rustup target add wasm32-wasip2; }
 
 python:
-	@command -v python3 >/dev/null || { echo "== installing python3 (for the tests with boto3 and the AWS CLI)"; \
+	@python3 -c 'import venv, ensurepip' 2>/dev/null || { \
+	  echo "== installing python3 with venv (for the tests with boto3 and the AWS CLI)"; \
 	  $(SUDO) apt-get update -q && $(SUDO) apt-get install -yq python3 python3-venv; }
 	@test -x $(VENV)/bin/pytest || { echo "== installing boto3, the AWS CLI and pytest into $(VENV)"; \
 	  python3 -m venv $(VENV) && $(VENV)/bin/pip install --quiet -r tests/clients/requirements.txt; }
