@@ -62,7 +62,8 @@ pub struct Diagnostic {
     pub code: DiagnosticCode,
     /// What is wrong, for a person.
     pub message: String,
-    /// JSON pointer to the place, such as `/States/A/Next`.
+    /// The place, in the form of the API: a JSON pointer with list indexes in brackets, such as
+    /// `/States/A/Choices[0]/Next`.
     pub location: Option<String>,
 }
 
