@@ -18,6 +18,13 @@ pub(super) fn check_transitions(
         let message = format!("Missing 'Next' target: {target}");
         problems.push(Diagnostic::error(DiagnosticCode::MissingTransitionTarget, message, location));
     };
+    let start_at = start_at.filter(|start_at| {
+        let known = states.contains_key(*start_at);
+        if !known {
+            missing(format!("{}StartAt", at.strip_suffix("States").unwrap_or("/")), start_at);
+        }
+        known
+    });
     for (name, state) in states {
         for (field, target) in targets(state) {
             if !states.contains_key(target) {
@@ -25,12 +32,8 @@ pub(super) fn check_transitions(
             }
         }
     }
+    // Without a start every state is out of reach, which says nothing new.
     let Some(start_at) = start_at else { return };
-    if !states.contains_key(start_at) {
-        let place = at.strip_suffix("States").unwrap_or("/");
-        missing(format!("{place}StartAt"), start_at);
-        return;
-    }
     let reachable = reachable(start_at, states);
     for name in states.keys().filter(|name| !reachable.contains(name.as_str())) {
         let message = format!("State \"{name}\" is not reachable.");

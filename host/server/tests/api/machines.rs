@@ -138,7 +138,7 @@ fn what_cannot_be_created_is_refused_by_name() {
             json!({"definition": "{\"StartAt\":\"B\",\"States\":{\"A\":{\"Type\":\"Pass\",\"Next\":\"C\"}}}"}),
             "InvalidDefinition",
             "'MISSING_TRANSITION_TARGET: Missing 'Next' target: B at /StartAt, \
-             MISSING_TRANSITION_TARGET: Missing 'Next' target: C at /States/A/Next, ",
+             MISSING_TRANSITION_TARGET: Missing 'Next' target: C at /States/A/Next'",
         ),
     ] {
         let (found, text) = server.refused("CreateStateMachine", &create("m", &more));
