@@ -59,6 +59,15 @@ impl ResultFlow {
         }
     }
 
+    /// ResultSelector and ResultPath alone: a Map state's Parameters are its item selector.
+    pub(crate) fn parse_result(fields: &mut Fields<'_>) -> ResultFlow {
+        ResultFlow {
+            parameters: None,
+            result_selector: fields.payload_template("ResultSelector"),
+            result_path: fields.reference_path_or_null("ResultPath"),
+        }
+    }
+
     /// The effective input: Parameters applied to what InputPath selected.
     pub(crate) fn parameters(
         &self,

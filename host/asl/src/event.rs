@@ -15,12 +15,31 @@ pub struct Event {
     pub kind: EventKind,
 }
 
-/// The kinds of events. All but `Start` and `Stop` name the work that they end: an event whose work is no
+/// The kinds of events. All but `Start` and `Stop` name the work that they belong to: an event whose work is no
 /// longer pending is late or a duplicate, and changes nothing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum EventKind {
     /// The execution begins. Only the first one counts.
     Start,
+    /// A worker took the task of an activity.
+    TaskStarted {
+        /// The work that began.
+        work: WorkId,
+        /// The name that the worker gave itself.
+        worker_name: Option<String>,
+    },
+    /// The service accepted the request of a task whose result comes later (`.sync`, `.waitForTaskToken`).
+    TaskSubmitted {
+        /// The work that goes on.
+        work: WorkId,
+        /// The service's response.
+        output: Value,
+    },
+    /// SendTaskHeartbeat.
+    TaskHeartbeat {
+        /// The work that goes on.
+        work: WorkId,
+    },
     /// A task's work ended well with this result.
     TaskSucceeded {
         /// The work that ended.

@@ -28,6 +28,8 @@ pub enum StateType {
     Wait,
     Succeed,
     Fail,
+    Parallel,
+    Map,
 }
 
 impl StateType {
@@ -40,6 +42,8 @@ impl StateType {
             StateType::Wait => "Wait",
             StateType::Succeed => "Succeed",
             StateType::Fail => "Fail",
+            StateType::Parallel => "Parallel",
+            StateType::Map => "Map",
         }
     }
 }
@@ -48,23 +52,187 @@ impl StateType {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs)] // field names are the API's own, in snake case
 pub enum HistoryDetails {
-    ExecutionStarted { input: String, role_arn: String },
-    ExecutionSucceeded { output: String },
-    ExecutionFailed { error: Option<String>, cause: Option<String> },
-    ExecutionAborted { error: Option<String>, cause: Option<String> },
-    ExecutionTimedOut { error: Option<String>, cause: Option<String> },
-    StateEntered { state_type: StateType, name: String, input: String },
-    StateExited { state_type: StateType, name: String, output: String },
-    LambdaFunctionScheduled { resource: String, input: String, timeout_in_seconds: Option<u64> },
+    ExecutionStarted {
+        input: String,
+        role_arn: String,
+    },
+    ExecutionSucceeded {
+        output: String,
+    },
+    ExecutionFailed {
+        error: Option<String>,
+        cause: Option<String>,
+    },
+    ExecutionAborted {
+        error: Option<String>,
+        cause: Option<String>,
+    },
+    ExecutionTimedOut {
+        error: Option<String>,
+        cause: Option<String>,
+    },
+    StateEntered {
+        state_type: StateType,
+        name: String,
+        input: String,
+    },
+    StateExited {
+        state_type: StateType,
+        name: String,
+        output: String,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        assigned_variables: Vec<(String, String)>,
+    },
+    ActivityScheduled {
+        resource: String,
+        request: Request,
+    },
+    ActivityStarted {
+        worker_name: Option<String>,
+    },
+    ActivitySucceeded {
+        output: String,
+    },
+    ActivityFailed {
+        error: Option<String>,
+        cause: Option<String>,
+    },
+    ActivityTimedOut {
+        error: Option<String>,
+        cause: Option<String>,
+    },
+    LambdaFunctionScheduled {
+        resource: String,
+        request: Request,
+    },
     LambdaFunctionStarted,
-    LambdaFunctionSucceeded { output: String },
-    LambdaFunctionFailed { error: Option<String>, cause: Option<String> },
-    LambdaFunctionTimedOut { error: Option<String>, cause: Option<String> },
+    LambdaFunctionSucceeded {
+        output: String,
+    },
+    LambdaFunctionFailed {
+        error: Option<String>,
+        cause: Option<String>,
+    },
+    LambdaFunctionTimedOut {
+        error: Option<String>,
+        cause: Option<String>,
+    },
     TaskScheduled(Box<TaskScheduled>),
-    TaskStarted { resource_type: String, resource: String },
-    TaskSucceeded { resource_type: String, resource: String, output: String },
-    TaskFailed { resource_type: String, resource: String, error: Option<String>, cause: Option<String> },
-    TaskTimedOut { resource_type: String, resource: String, error: Option<String>, cause: Option<String> },
+    TaskStarted {
+        resource_type: String,
+        resource: String,
+    },
+    TaskSubmitted {
+        resource_type: String,
+        resource: String,
+        output: String,
+    },
+    TaskSucceeded {
+        resource_type: String,
+        resource: String,
+        output: String,
+    },
+    TaskFailed {
+        resource_type: String,
+        resource: String,
+        error: Option<String>,
+        cause: Option<String>,
+    },
+    TaskTimedOut {
+        resource_type: String,
+        resource: String,
+        error: Option<String>,
+        cause: Option<String>,
+    },
+    TaskStateAborted,
+    WaitStateAborted,
+    ParallelStateStarted,
+    ParallelStateSucceeded,
+    ParallelStateFailed,
+    ParallelStateAborted,
+    MapStateStarted {
+        length: u64,
+    },
+    MapStateSucceeded,
+    MapStateFailed,
+    MapStateAborted,
+    MapIterationStarted {
+        name: String,
+        index: u64,
+    },
+    MapIterationSucceeded {
+        name: String,
+        index: u64,
+    },
+    MapIterationFailed {
+        name: String,
+        index: u64,
+    },
+    MapIterationAborted {
+        name: String,
+        index: u64,
+    },
+}
+
+impl HistoryDetails {
+    /// Size of the payloads inside, in bytes.
+    pub(crate) fn payload_bytes(&self) -> usize {
+        match self {
+            HistoryDetails::ExecutionStarted { input, .. } | HistoryDetails::StateEntered { input, .. } => {
+                input.len()
+            }
+            HistoryDetails::StateExited { output, assigned_variables, .. } => {
+                output.len() + assigned_variables.iter().map(|(_, text)| text.len()).sum::<usize>()
+            }
+            HistoryDetails::ExecutionSucceeded { output }
+            | HistoryDetails::ActivitySucceeded { output }
+            | HistoryDetails::LambdaFunctionSucceeded { output }
+            | HistoryDetails::TaskSubmitted { output, .. }
+            | HistoryDetails::TaskSucceeded { output, .. } => output.len(),
+            HistoryDetails::ActivityScheduled { request, .. }
+            | HistoryDetails::LambdaFunctionScheduled { request, .. } => request.input.len(),
+            HistoryDetails::TaskScheduled(task) => task.request.input.len(),
+            HistoryDetails::ExecutionFailed { cause, .. }
+            | HistoryDetails::ExecutionAborted { cause, .. }
+            | HistoryDetails::ExecutionTimedOut { cause, .. }
+            | HistoryDetails::ActivityFailed { cause, .. }
+            | HistoryDetails::ActivityTimedOut { cause, .. }
+            | HistoryDetails::LambdaFunctionFailed { cause, .. }
+            | HistoryDetails::LambdaFunctionTimedOut { cause, .. }
+            | HistoryDetails::TaskFailed { cause, .. }
+            | HistoryDetails::TaskTimedOut { cause, .. } => cause.as_ref().map_or(0, String::len),
+            HistoryDetails::ActivityStarted { .. }
+            | HistoryDetails::LambdaFunctionStarted
+            | HistoryDetails::TaskStarted { .. }
+            | HistoryDetails::TaskStateAborted
+            | HistoryDetails::WaitStateAborted
+            | HistoryDetails::ParallelStateStarted
+            | HistoryDetails::ParallelStateSucceeded
+            | HistoryDetails::ParallelStateFailed
+            | HistoryDetails::ParallelStateAborted
+            | HistoryDetails::MapStateStarted { .. }
+            | HistoryDetails::MapStateSucceeded
+            | HistoryDetails::MapStateFailed
+            | HistoryDetails::MapStateAborted
+            | HistoryDetails::MapIterationStarted { .. }
+            | HistoryDetails::MapIterationSucceeded { .. }
+            | HistoryDetails::MapIterationFailed { .. }
+            | HistoryDetails::MapIterationAborted { .. } => 0,
+        }
+    }
+}
+
+/// What every Scheduled event says of the request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)] // field names are the API's own, in snake case
+pub struct Request {
+    /// Called `input` or `parameters`.
+    pub input: String,
+    pub timeout_in_seconds: Option<u64>,
+    pub heartbeat_in_seconds: Option<u64>,
+    /// `taskCredentials.roleArn`.
+    #[serde(default)]
+    pub role_arn: Option<String>,
 }
 
 /// Details of `TaskScheduled`.
@@ -74,7 +242,5 @@ pub struct TaskScheduled {
     pub resource_type: String,
     pub resource: String,
     pub region: String,
-    pub parameters: String,
-    pub timeout_in_seconds: Option<u64>,
-    pub heartbeat_in_seconds: Option<u64>,
+    pub request: Request,
 }

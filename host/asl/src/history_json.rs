@@ -2,7 +2,7 @@
 //!
 //! One table decides the name of an event and of its details member. It must never drop an event.
 
-use crate::history::{HistoryDetails, HistoryEvent};
+use crate::history::{HistoryDetails, HistoryEvent, Request};
 use serde_json::{Map, Value, json};
 
 impl HistoryEvent {
@@ -16,7 +16,7 @@ impl HistoryEvent {
         event.insert("previousEventId".into(), json!(self.previous_event_id));
         if let Some((member, mut details)) = self.details.member() {
             if !include_execution_data {
-                for data in ["input", "output", "parameters"] {
+                for data in ["input", "output", "parameters", "assignedVariables"] {
                     details.remove(data);
                 }
             }
@@ -39,6 +39,11 @@ impl HistoryEvent {
             HistoryDetails::ExecutionFailed { .. } => "ExecutionFailed",
             HistoryDetails::ExecutionAborted { .. } => "ExecutionAborted",
             HistoryDetails::ExecutionTimedOut { .. } => "ExecutionTimedOut",
+            HistoryDetails::ActivityScheduled { .. } => "ActivityScheduled",
+            HistoryDetails::ActivityStarted { .. } => "ActivityStarted",
+            HistoryDetails::ActivitySucceeded { .. } => "ActivitySucceeded",
+            HistoryDetails::ActivityFailed { .. } => "ActivityFailed",
+            HistoryDetails::ActivityTimedOut { .. } => "ActivityTimedOut",
             HistoryDetails::LambdaFunctionScheduled { .. } => "LambdaFunctionScheduled",
             HistoryDetails::LambdaFunctionStarted => "LambdaFunctionStarted",
             HistoryDetails::LambdaFunctionSucceeded { .. } => "LambdaFunctionSucceeded",
@@ -46,9 +51,24 @@ impl HistoryEvent {
             HistoryDetails::LambdaFunctionTimedOut { .. } => "LambdaFunctionTimedOut",
             HistoryDetails::TaskScheduled(_) => "TaskScheduled",
             HistoryDetails::TaskStarted { .. } => "TaskStarted",
+            HistoryDetails::TaskSubmitted { .. } => "TaskSubmitted",
             HistoryDetails::TaskSucceeded { .. } => "TaskSucceeded",
             HistoryDetails::TaskFailed { .. } => "TaskFailed",
             HistoryDetails::TaskTimedOut { .. } => "TaskTimedOut",
+            HistoryDetails::TaskStateAborted => "TaskStateAborted",
+            HistoryDetails::WaitStateAborted => "WaitStateAborted",
+            HistoryDetails::ParallelStateStarted => "ParallelStateStarted",
+            HistoryDetails::ParallelStateSucceeded => "ParallelStateSucceeded",
+            HistoryDetails::ParallelStateFailed => "ParallelStateFailed",
+            HistoryDetails::ParallelStateAborted => "ParallelStateAborted",
+            HistoryDetails::MapStateStarted { .. } => "MapStateStarted",
+            HistoryDetails::MapStateSucceeded => "MapStateSucceeded",
+            HistoryDetails::MapStateFailed => "MapStateFailed",
+            HistoryDetails::MapStateAborted => "MapStateAborted",
+            HistoryDetails::MapIterationStarted { .. } => "MapIterationStarted",
+            HistoryDetails::MapIterationSucceeded { .. } => "MapIterationSucceeded",
+            HistoryDetails::MapIterationFailed { .. } => "MapIterationFailed",
+            HistoryDetails::MapIterationAborted { .. } => "MapIterationAborted",
         };
         name.to_owned()
     }
@@ -81,6 +101,27 @@ impl Details {
         self.optional("error", error.map(|text| json!(text))).optional("cause", cause.map(|text| json!(text)))
     }
 
+    fn request(self, request: &Request) -> Details {
+        self.optional("timeoutInSeconds", request.timeout_in_seconds.map(Value::from))
+            .optional("heartbeatInSeconds", request.heartbeat_in_seconds.map(Value::from))
+            .optional("taskCredentials", request.role_arn.as_ref().map(|role| json!({"roleArn": role})))
+    }
+
+    fn iteration(self, name: &str, index: u64) -> Details {
+        self.text("name", name).optional("index", Some(json!(index)))
+    }
+
+    /// Left out where nothing was assigned (recorded).
+    fn variables(self, assigned: &[(String, String)]) -> Details {
+        if assigned.is_empty() {
+            return self;
+        }
+        let variables: Map<String, Value> =
+            assigned.iter().map(|(name, text)| (name.clone(), json!(text))).collect();
+        self.optional("assignedVariables", Some(Value::Object(variables)))
+            .optional("assignedVariablesDetails", Some(json!({"truncated": false})))
+    }
+
     fn resource(self, resource_type: &str, resource: &str) -> Details {
         self.text("resourceType", resource_type).text("resource", resource)
     }
@@ -108,17 +149,56 @@ impl HistoryDetails {
             HistoryDetails::StateEntered { name, input, .. } => {
                 ("stateEnteredEventDetails", new().text("name", name).payload("input", input))
             }
-            HistoryDetails::StateExited { name, output, .. } => {
-                ("stateExitedEventDetails", new().text("name", name).payload("output", output))
-            }
-            HistoryDetails::LambdaFunctionScheduled { resource, input, timeout_in_seconds } => (
-                "lambdaFunctionScheduledEventDetails",
-                new()
-                    .text("resource", resource)
-                    .payload("input", input)
-                    .optional("timeoutInSeconds", timeout_in_seconds.map(Value::from)),
+            HistoryDetails::StateExited { name, output, assigned_variables, .. } => (
+                "stateExitedEventDetails",
+                new().text("name", name).payload("output", output).variables(assigned_variables),
             ),
-            HistoryDetails::LambdaFunctionStarted => return None,
+            HistoryDetails::ActivityScheduled { resource, request } => (
+                "activityScheduledEventDetails",
+                new().text("resource", resource).payload("input", &request.input).request(request),
+            ),
+            HistoryDetails::ActivityStarted { worker_name } => (
+                "activityStartedEventDetails",
+                new().optional("workerName", worker_name.as_ref().map(|name| json!(name))),
+            ),
+            HistoryDetails::ActivitySucceeded { output } => {
+                ("activitySucceededEventDetails", new().payload("output", output))
+            }
+            HistoryDetails::ActivityFailed { error, cause } => {
+                ("activityFailedEventDetails", new().failure(error.as_ref(), cause.as_ref()))
+            }
+            HistoryDetails::ActivityTimedOut { error, cause } => {
+                ("activityTimedOutEventDetails", new().failure(error.as_ref(), cause.as_ref()))
+            }
+            HistoryDetails::LambdaFunctionScheduled { resource, request } => (
+                "lambdaFunctionScheduledEventDetails",
+                new().text("resource", resource).payload("input", &request.input).request(request),
+            ),
+            HistoryDetails::LambdaFunctionStarted
+            | HistoryDetails::TaskStateAborted
+            | HistoryDetails::WaitStateAborted
+            | HistoryDetails::ParallelStateStarted
+            | HistoryDetails::ParallelStateSucceeded
+            | HistoryDetails::ParallelStateFailed
+            | HistoryDetails::ParallelStateAborted
+            | HistoryDetails::MapStateSucceeded
+            | HistoryDetails::MapStateFailed
+            | HistoryDetails::MapStateAborted => return None,
+            HistoryDetails::MapStateStarted { length } => {
+                ("mapStateStartedEventDetails", new().optional("length", Some(json!(length))))
+            }
+            HistoryDetails::MapIterationStarted { name, index } => {
+                ("mapIterationStartedEventDetails", new().iteration(name, *index))
+            }
+            HistoryDetails::MapIterationSucceeded { name, index } => {
+                ("mapIterationSucceededEventDetails", new().iteration(name, *index))
+            }
+            HistoryDetails::MapIterationFailed { name, index } => {
+                ("mapIterationFailedEventDetails", new().iteration(name, *index))
+            }
+            HistoryDetails::MapIterationAborted { name, index } => {
+                ("mapIterationAbortedEventDetails", new().iteration(name, *index))
+            }
             HistoryDetails::LambdaFunctionSucceeded { output } => {
                 ("lambdaFunctionSucceededEventDetails", new().payload("output", output))
             }
@@ -133,13 +213,16 @@ impl HistoryDetails {
                 new()
                     .resource(&task.resource_type, &task.resource)
                     .text("region", &task.region)
-                    .text("parameters", &task.parameters)
-                    .optional("timeoutInSeconds", task.timeout_in_seconds.map(Value::from))
-                    .optional("heartbeatInSeconds", task.heartbeat_in_seconds.map(Value::from)),
+                    .text("parameters", &task.request.input)
+                    .request(&task.request),
             ),
             HistoryDetails::TaskStarted { resource_type, resource } => {
                 ("taskStartedEventDetails", new().resource(resource_type, resource))
             }
+            HistoryDetails::TaskSubmitted { resource_type, resource, output } => (
+                "taskSubmittedEventDetails",
+                new().resource(resource_type, resource).payload("output", output),
+            ),
             HistoryDetails::TaskSucceeded { resource_type, resource, output } => (
                 "taskSucceededEventDetails",
                 new().resource(resource_type, resource).payload("output", output),

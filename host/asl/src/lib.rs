@@ -4,6 +4,7 @@
 //! [`Event`] and says what became history and what has to be done. This crate must never read a clock,
 //! draw unseeded randomness, do IO, spawn, or know a storage or network type: its `clippy.toml` bans them.
 
+mod assign;
 mod context_object;
 mod data_flow;
 mod definition;
@@ -11,6 +12,8 @@ mod event;
 mod execution;
 mod history;
 mod history_json;
+mod intrinsic;
+mod json_size;
 pub mod jsonpath;
 pub mod limits;
 mod payload_template;
@@ -20,16 +23,18 @@ mod retry;
 mod states;
 mod states_error;
 mod step;
+mod task_token;
 mod timestamp;
 
 pub use definition::{Diagnostic, DiagnosticCode, Severity, StateMachine};
 pub use event::{Event, EventKind};
 pub use execution::{
-    Activity, Branch, BranchId, Command, Execution, ExecutionContext, PendingTask, Status, TaskWork, Work,
-    WorkId,
+    Activity, Branch, BranchId, Changed, Command, Execution, ExecutionContext, Join, PendingTask, Progress,
+    Status, TaskWork, Variables, Work, WorkId,
 };
 pub use history::{HistoryDetails, HistoryEvent, StateType};
-pub use states::{Resource, State};
+pub use limits::Quotas;
+pub use states::{Pattern, Resource};
 pub use states_error::StatesError;
 pub use step::{Transition, step};
 pub use timestamp::Timestamp;

@@ -2,6 +2,32 @@
 //!
 //! A bound is enforced where its value is produced; no other file may invent one.
 
+use serde::{Deserialize, Serialize};
+
+/// The bounds that a server can configure. An execution keeps those that it was started with, so that `step`
+/// stays deterministic. The default is what Step Functions has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Quotas {
+    /// Largest input, output, task result or variable, in bytes of JSON text.
+    pub payload_bytes: usize,
+    /// Most history events of one execution; the last one is kept for `ExecutionFailed`.
+    pub history_events: u64,
+    /// Most iterations of one inline Map state at a time; a state's `MaxConcurrency` may only lower it.
+    /// At most [`MAP_CONCURRENCY_CAP`].
+    pub map_concurrency: u64,
+}
+
+impl Default for Quotas {
+    fn default() -> Quotas {
+        Quotas {
+            payload_bytes: PAYLOAD_BYTES,
+            history_events: HISTORY_EVENTS,
+            map_concurrency: MAP_CONCURRENCY,
+        }
+    }
+}
+
 /// Largest state input, output or task result, in bytes of UTF-8 JSON (Step Functions quota).
 pub const PAYLOAD_BYTES: usize = 262_144;
 /// Largest definition text, in bytes (CreateStateMachine).
@@ -25,5 +51,37 @@ pub const WAIT_DAYS: i64 = 24_855;
 /// States that one `step()` may enter before it hands back with `Work::Continue`, so that a loop of
 /// Pass and Choice states can neither hold a shard nor grow one commit without end.
 pub const STATES_PER_STEP: usize = 64;
+/// Text that one `step()` may record before it hands back likewise, in bytes: a history record and a commit stay
+/// within what a store takes, whatever the payloads are.
+pub const STEP_BYTES: usize = 2 * 1_048_576;
+/// Largest configurable [`Quotas::payload_bytes`]: a step may pass [`STEP_BYTES`] by the payloads of one state.
+pub const PAYLOAD_BYTES_CAP: usize = 4 * 1_048_576;
+/// All inputs together that one Parallel state may give to its branches, in bytes.
+pub const FORK_BYTES: usize = 32 * 1_048_576;
+/// What one payload template may make, in bytes of JSON text.
+pub const TEMPLATE_BYTES: usize = 32 * PAYLOAD_BYTES;
+/// Deepest nesting of a state's output: what is written must be read again, and JSON readers stop at 128.
+pub const OUTPUT_DEPTH: usize = 120;
 /// Deepest nesting of `And`, `Or` and `Not` in one choice rule.
 pub const CHOICE_DEPTH: usize = 50;
+/// Iterations of an inline Map that run at a time by default (quota: about 40).
+pub const MAP_CONCURRENCY: u64 = 40;
+/// Largest number of iterations at a time that a server can be configured to: one step begins them all.
+pub const MAP_CONCURRENCY_CAP: u64 = 1_000;
+/// All variables of one execution together, in bytes of JSON text (quota).
+pub const VARIABLES_BYTES: u64 = 10 * 1_048_576;
+/// Longest name of a variable, in characters (specification, Variables).
+pub const VARIABLE_NAME_CHARACTERS: usize = 80;
+/// Calls of intrinsic functions inside one another (Developer Guide: up to 10).
+pub const INTRINSIC_DEPTH: usize = 10;
+/// Arguments of one call of an intrinsic function.
+pub const INTRINSIC_ARGUMENTS: usize = 1_000;
+/// All values that one evaluation of an intrinsic function makes, nested calls included, in bytes: 32 times the
+/// payload quota.
+pub const INTRINSIC_BYTES: usize = 32 * PAYLOAD_BYTES;
+/// Deepest nesting of a value that an intrinsic function reads or makes. `serde_json` reads 128 back.
+pub const INTRINSIC_VALUE_DEPTH: usize = 120;
+/// Longest text that is hashed, encoded or decoded, in characters (Developer Guide).
+pub const INTRINSIC_TEXT_CHARACTERS: usize = 10_000;
+/// Most items that `States.ArrayRange` makes (Developer Guide).
+pub const ARRAY_RANGE_ITEMS: usize = 1_000;

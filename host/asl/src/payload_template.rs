@@ -1,8 +1,9 @@
-//! Payload templates: Parameters and ResultSelector (specification, "Payload Template").
+//! Payload templates: Parameters, ResultSelector, ItemSelector, Assign (specification, "Payload Template").
 //!
-//! Keys that end in `.$` hold a path; everything else is literal. Parsed once with the definition.
+//! Keys that end in `.$` hold a path or an intrinsic function; everything else is literal. Parsed once with the definition.
 
 use crate::context_object::ContextObject;
+use crate::intrinsic::IntrinsicCall;
 use crate::query_path::QueryPath;
 use crate::states_error::StatesError;
 use serde_json::{Map, Value};
@@ -16,13 +17,59 @@ pub(crate) enum PayloadTemplate {
     Object(Vec<(String, PayloadTemplate)>),
     /// An array with at least one path somewhere inside.
     Array(Vec<PayloadTemplate>),
-    /// The value of a `.$` key; `field` is the key as written, for messages.
-    Path {
-        /// Key as written, `name.$`.
+    /// The value of a `.$` key.
+    Expression {
+        /// Key as written, `name.$`, for messages.
         field: String,
         /// Where the value comes from.
-        path: QueryPath,
+        expression: Expression,
     },
+}
+
+/// What the value of a `.$` key may be.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Expression {
+    /// A path into the input, the context object or a variable.
+    Path(QueryPath),
+    /// A call of an intrinsic function.
+    Intrinsic(IntrinsicCall),
+}
+
+impl Expression {
+    /// Parses a path or a call; `None` when the text is neither.
+    pub(crate) fn parse(text: &str) -> Option<Expression> {
+        if text.starts_with('$') {
+            return QueryPath::parse(text).ok().map(Expression::Path);
+        }
+        IntrinsicCall::parse(text).ok().map(Expression::Intrinsic)
+    }
+
+    /// Every path in it.
+    pub(crate) fn paths(&self) -> Vec<&QueryPath> {
+        match self {
+            Expression::Path(path) => vec![path],
+            Expression::Intrinsic(call) => call.paths().collect(),
+        }
+    }
+
+    /// Its value; `field` is the key that holds it.
+    fn evaluate(
+        &self,
+        field: &str,
+        input: &Value,
+        context: &ContextObject<'_>,
+    ) -> Result<Value, StatesError> {
+        let path = match self {
+            Expression::Path(path) => path,
+            Expression::Intrinsic(call) => return call.evaluate(input, context),
+        };
+        match path.select(input, context) {
+            Ok(value) => Ok(value.into_owned()),
+            // A path that may select many values selects none of a missing one (recorded).
+            Err(_) if !path.is_definite() => Ok(Value::Array(Vec::new())),
+            Err(_) => Err(StatesError::runtime(missing_path(path.as_str(), field, input))),
+        }
+    }
 }
 
 impl PayloadTemplate {
@@ -42,12 +89,11 @@ impl PayloadTemplate {
                 }
                 Ok(Value::Object(object))
             }
-            PayloadTemplate::Path { field, path } => match path.select(input, context) {
-                Ok(value) => Ok(value.into_owned()),
-                // A path that may select many values selects none of a missing one (recorded).
-                Err(_) if !path.is_definite() => Ok(Value::Array(Vec::new())),
-                Err(_) => Err(StatesError::runtime(missing_path(path.as_str(), field, input))),
-            },
+            PayloadTemplate::Expression { field, expression } => {
+                let value = expression.evaluate(field, input, context)?;
+                context.count_copied(&value)?;
+                Ok(value)
+            }
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Paths as definition fields hold them: JSONPath into the state input (`$...`) or the context object (`$$...`).
+//! Paths as definition fields hold them: JSONPath into the state input (`$...`), the context object (`$$...`) or a
+//! variable (`$name...`).
 //!
 //! It must never decide what a missing value means: each field has its own error text.
 
@@ -15,20 +16,34 @@ pub(crate) struct QueryPath {
     path: JsonPath,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Root {
     Input,
     Context,
+    Variable(String),
 }
 
 impl QueryPath {
-    /// Parses `$...` or `$$...`.
+    /// Parses `$...`, `$$...` or `$name...`.
     pub(crate) fn parse(text: &str) -> Result<QueryPath, ParseError> {
-        let (root, rest) = match text.strip_prefix('$') {
-            Some(rest) if rest.starts_with('$') => (Root::Context, rest),
-            _ => (Root::Input, text),
+        let behind = text.strip_prefix('$').unwrap_or_default();
+        let name = variable_name(behind);
+        let (root, path) = if behind.starts_with('$') {
+            (Root::Context, JsonPath::parse(behind)?)
+        } else if name.is_empty() {
+            (Root::Input, JsonPath::parse(text)?)
+        } else {
+            (Root::Variable(name.to_owned()), JsonPath::parse(&format!("${}", &behind[name.len()..]))?)
         };
-        Ok(QueryPath { text: text.to_owned(), root, path: JsonPath::parse(rest)? })
+        Ok(QueryPath { text: text.to_owned(), root, path })
+    }
+
+    /// The name of the variable that it reads, if it reads one.
+    pub(crate) fn variable(&self) -> Option<&str> {
+        match &self.root {
+            Root::Variable(name) => Some(name),
+            Root::Input | Root::Context => None,
+        }
     }
 
     /// The text as written.
@@ -47,9 +62,23 @@ impl QueryPath {
         input: &'v Value,
         context: &'v ContextObject<'_>,
     ) -> Result<Cow<'v, Value>, PathError> {
-        match self.root {
+        match &self.root {
             Root::Input => self.path.select(input),
             Root::Context => self.path.select(context.value()),
+            Root::Variable(name) => match context.variable(name) {
+                Some(value) => self.path.select(value),
+                None => Err(PathError::not_found(format!("The variable ${name} has no value"))),
+            },
         }
     }
+}
+
+/// The variable name at the start of `text`: a letter or underscore, then letters, digits and underscores
+/// (specification, Variables; Unicode identifiers).
+pub(crate) fn variable_name(text: &str) -> &str {
+    let is_part = |(index, character): (usize, char)| {
+        character == '_' || if index == 0 { character.is_alphabetic() } else { character.is_alphanumeric() }
+    };
+    let end = text.char_indices().find(|part| !is_part(*part)).map_or(text.len(), |(index, _)| index);
+    &text[..end]
 }

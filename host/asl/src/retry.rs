@@ -2,9 +2,13 @@
 //!
 //! `States.Runtime` is never retried and never caught. Randomness comes from the caller's seeded generator.
 
+use crate::assign::Assign;
+use crate::context_object::ContextObject;
+use crate::data_flow::place;
 use crate::definition::Fields;
 use crate::limits;
 use crate::reference_path::ReferencePath;
+use crate::states::{Exit, Next};
 use crate::states_error::StatesError;
 use serde_json::{Value, json};
 
@@ -23,15 +27,15 @@ pub(crate) struct Retrier {
 #[derive(Clone, Debug)]
 pub(crate) struct Catcher {
     error_equals: Vec<String>,
-    /// Where to go.
-    pub(crate) next: String,
+    next: String,
     /// Where the error output is put.
-    pub(crate) result_path: Option<ReferencePath>,
+    result_path: Option<ReferencePath>,
+    assign: Assign,
 }
 
 impl Retrier {
     pub(crate) fn parse(value: &Value, fields: &mut Fields<'_>, at: String) -> Option<Retrier> {
-        let mut fields = Fields::new(value, at, fields.problems())?;
+        let mut fields = Fields::new(value, at, fields.findings())?;
         fields.require(&["ErrorEquals"]);
         let error_equals = error_equals(&mut fields);
         let interval_seconds = fields.integer("IntervalSeconds", 1, limits::SECONDS).unwrap_or(1);
@@ -82,16 +86,27 @@ impl Retrier {
 
 impl Catcher {
     pub(crate) fn parse(value: &Value, fields: &mut Fields<'_>, at: String) -> Option<Catcher> {
-        let mut fields = Fields::new(value, at, fields.problems())?;
+        let mut fields = Fields::new(value, at, fields.findings())?;
         fields.require(&["ErrorEquals", "Next"]);
         let error_equals = error_equals(&mut fields);
         let next = fields.string("Next");
         let result_path = fields.reference_path_or_null("ResultPath");
-        if fields.get("Assign").is_some() {
-            fields.not_supported("Assign", "Assign");
-        }
+        let assign = Assign::parse(&mut fields);
         fields.finish();
-        Some(Catcher { error_equals: error_equals?, next: next?.to_owned(), result_path })
+        Some(Catcher { error_equals: error_equals?, next: next?.to_owned(), result_path, assign })
+    }
+
+    /// The exit with the error output: it skips ResultSelector and OutputPath (recorded).
+    pub(crate) fn exit(
+        &self,
+        raw: &Value,
+        error: &StatesError,
+        context: &ContextObject<'_>,
+    ) -> Result<Exit, StatesError> {
+        let error_output = error_output(error);
+        let assigned = self.assign.evaluate(&error_output, context)?;
+        let output = place(self.result_path.as_ref(), raw, error_output)?;
+        Ok(Exit { output, assigned, next: Next::State(self.next.clone()) })
     }
 
     pub(crate) fn matches(&self, error: &StatesError) -> bool {
@@ -117,7 +132,7 @@ pub(crate) fn parse_list<T>(
 }
 
 /// What a Catcher puts into its ResultPath (specification, "Error output").
-pub(crate) fn error_output(error: &StatesError) -> Value {
+fn error_output(error: &StatesError) -> Value {
     json!({"Error": error.error, "Cause": error.cause.as_deref().unwrap_or_default()})
 }
 
@@ -149,7 +164,9 @@ fn matches(names: &[String], error: &StatesError) -> bool {
     }
     names.iter().any(|name| match name.as_str() {
         "States.ALL" => true,
-        "States.TaskFailed" => !error.is(StatesError::TIMEOUT),
+        "States.TaskFailed" => !error.is(StatesError::TIMEOUT) && !error.is(StatesError::HEARTBEAT_TIMEOUT),
+        // A missed heartbeat is a time-out as well.
+        StatesError::TIMEOUT if error.is(StatesError::HEARTBEAT_TIMEOUT) => true,
         name => error.is(name),
     })
 }

@@ -17,6 +17,8 @@ pub struct StatesError {
 impl StatesError {
     /// `States.Timeout`: has no cause in history.
     pub const TIMEOUT: &'static str = "States.Timeout";
+    /// `States.HeartbeatTimeout`: a heartbeat did not come in time.
+    pub const HEARTBEAT_TIMEOUT: &'static str = "States.HeartbeatTimeout";
     /// `States.Runtime`: never retried, never caught.
     pub const RUNTIME: &'static str = "States.Runtime";
     /// `States.DataLimitExceeded`: a payload is over its quota.
@@ -42,6 +44,11 @@ impl StatesError {
     /// `States.Timeout`, which carries no cause.
     pub fn timeout() -> StatesError {
         StatesError { error: Some(StatesError::TIMEOUT.to_owned()), cause: None }
+    }
+
+    /// `States.HeartbeatTimeout`: only Retry and Catch see it, everybody else sees a time-out (recorded).
+    pub(crate) fn heartbeat_timeout() -> StatesError {
+        StatesError { error: Some(StatesError::HEARTBEAT_TIMEOUT.to_owned()), cause: None }
     }
 
     /// `States.DataLimitExceeded` for what `origin` (a state name, a function ARN, a service) returned.

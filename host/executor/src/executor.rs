@@ -10,21 +10,24 @@ use crate::shard::{Message, Shard};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
-use stepwell_asl::Timestamp;
-use stepwell_store::Store;
+use stepwell_asl::{Diagnostic, Quotas, StateMachine, Timestamp};
+use stepwell_store::{Store, StoreError};
 use tokio::sync::{mpsc, oneshot};
-use tracing::{error, info};
+use tracing::{debug, error, info};
 
 /// How an executor is set up.
 #[derive(Clone, Copy, Debug)]
 pub struct ExecutorConfig {
     /// Shards; each is a task of its own. At least 1.
     pub shards: usize,
+    /// The bounds that new executions get.
+    pub quotas: Quotas,
 }
 
 impl Default for ExecutorConfig {
     fn default() -> ExecutorConfig {
-        ExecutorConfig { shards: std::thread::available_parallelism().map_or(2, usize::from) }
+        let shards = std::thread::available_parallelism().map_or(2, usize::from);
+        ExecutorConfig { shards, quotas: Quotas::default() }
     }
 }
 
@@ -32,6 +35,8 @@ impl Default for ExecutorConfig {
 #[derive(Clone)]
 pub struct Executor {
     shards: Arc<[mpsc::Sender<Message>]>,
+    integration: Arc<dyn Integration>,
+    quotas: Quotas,
 }
 
 impl Executor {
@@ -46,12 +51,24 @@ impl Executor {
         let shards = (0..config.shards.max(1)).map(|_| {
             let (sender, inbox) = mpsc::channel(limits::MAILBOX);
             let parts = (store.clone(), Arc::clone(&machines), Arc::clone(&integration), Arc::clone(&clock));
-            tokio::spawn(Shard::new(parts, sender.clone(), inbox).run());
+            tokio::spawn(Shard::new(parts, config.quotas, sender.clone(), inbox).run());
             sender
         });
-        let executor = Executor { shards: shards.collect() };
+        let shards = shards.collect();
+        let executor = Executor { shards, integration, quotas: config.quotas };
         executor.recover(&store).await?;
+        tokio::spawn(sweep_leftovers(store));
         Ok(executor)
+    }
+
+    /// The bounds that new executions get.
+    pub fn quotas(&self) -> Quotas {
+        self.quotas
+    }
+
+    /// What of a machine this executor cannot run; empty when it can run all of it.
+    pub fn unsupported(&self, machine: &StateMachine) -> Vec<Diagnostic> {
+        machine.unsupported(|resource| self.integration.runs(resource))
     }
 
     /// Starts an execution; answers when the start is durable. Repeating a request whose execution still runs
@@ -128,5 +145,27 @@ impl Executor {
         let shards = self.shards.len() as u64;
         let index = usize::try_from(hasher.finish() % shards).unwrap_or_default();
         &self.shards[index]
+    }
+}
+
+/// Removes what the executions that ended in an earlier life have left in the store. Those of this life remove
+/// theirs themselves; that both may do it harms nothing.
+async fn sweep_leftovers(store: Store) {
+    loop {
+        let swept = async {
+            let page = store.leftovers(limits::LEFTOVERS_PAGE).await?;
+            for id in &page {
+                store.sweep(*id).await?;
+            }
+            Ok::<_, StoreError>(page.len())
+        };
+        match swept.await {
+            Ok(0) => return,
+            Ok(_) => {}
+            Err(failure) => {
+                debug!(%failure, "parts of ended executions stay until the next start");
+                return;
+            }
+        }
     }
 }

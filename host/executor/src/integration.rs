@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use serde_json::Value;
-use stepwell_asl::{StatesError, Timestamp};
+use stepwell_asl::{Resource, StatesError, Timestamp};
 use stepwell_store::LogLine;
 
 /// A task to run. A crash may run it again with the same idempotency key.
@@ -36,6 +36,9 @@ pub struct TaskOutcome {
 /// Runs tasks. Dropping the future aborts the task.
 #[async_trait]
 pub trait Integration: Send + Sync {
+    /// Whether tasks with this resource can be run at all. Machines with others are refused when they are created.
+    fn runs(&self, resource: &Resource) -> bool;
+
     /// Runs one task to its end.
     async fn run(&self, request: TaskRequest) -> TaskOutcome;
 }

@@ -8,6 +8,11 @@ pub const MAILBOX: usize = 4_096;
 pub const TURN_EVENTS: usize = 256;
 /// Bytes of changes after which a turn commits, whatever the number of its events.
 pub const TURN_BYTES: usize = 8 * 1024 * 1024;
+/// Entries of a turn's batch after which it commits. What one more transition adds keeps within the store's
+/// `BATCH_ENTRIES`: beyond this number the branches that it begins go into batches of their own.
+pub const TURN_ENTRIES: usize = stepwell_store::limits::CHANGES_ENTRIES;
+/// Ended executions read per page when the executor starts, to remove what they left in the store.
+pub const LEFTOVERS_PAGE: usize = 100;
 /// Parsed definitions kept in memory; beyond it the cache starts anew.
 pub const MACHINES: usize = 1_024;
 /// Longest sleep before the wall clock is read again: a clock step is noticed within this time.

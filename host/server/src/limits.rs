@@ -1,9 +1,16 @@
 //! Every bound of the server in one place, with its source. No other file may invent one.
 
 use std::time::Duration;
+use stepwell_asl::Quotas;
 
 /// Largest API request, in bytes: 1 MiB (quota "request size") and room for the JSON around a payload of that size.
-pub(crate) const REQUEST_BYTES: usize = 1_048_576 + 65_536;
+const REQUEST_BYTES: usize = 1_048_576 + 65_536;
+
+/// Largest API request, in bytes: a payload as large as the configuration allows fits in, twice as long as JSON text.
+pub(crate) fn request_bytes(quotas: Quotas) -> usize {
+    REQUEST_BYTES.max(2 * quotas.payload_bytes + 65_536)
+}
+
 /// What is read and thrown away of a request that is too large, in bytes, so that its sender gets to read the answer.
 pub(crate) const DRAIN_BYTES: usize = 64 << 20;
 /// Longest time for a request's body to arrive.
@@ -13,8 +20,6 @@ pub(crate) const QUOTED_CHARACTERS: usize = 4_096;
 
 /// Largest definition, in characters (API: Definition).
 pub(crate) const DEFINITION_CHARACTERS: usize = 1_048_576;
-/// Largest execution input, in bytes of UTF-8 (quota "payload").
-pub(crate) const INPUT_BYTES: usize = 262_144;
 /// Longest ARN, in characters (API: Arn).
 pub(crate) const ARN_CHARACTERS: usize = 256;
 /// Longest ARN of a map run, in characters (API: LongArn).

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
+use stepwell_asl::Quotas;
 use stepwell_executor::integrations::Lambda;
 use stepwell_executor::{Clock, Executor, ExecutorConfig, SystemClock};
 use stepwell_sandbox::{Sandbox, SandboxConfig};
@@ -147,12 +148,21 @@ impl Data {
         let functions =
             SandboxFunctions::new(store.clone(), sandbox.clone(), Arc::clone(&clock), call_timeout);
         let lambda = Arc::new(Lambda::new(Arc::new(functions), Arc::clone(&clock)));
-        let executor = Executor::open(store.clone(), lambda, Arc::clone(&clock), ExecutorConfig::default())
+        let config = ExecutorConfig { quotas: quotas(args), ..ExecutorConfig::default() };
+        let executor = Executor::open(store.clone(), lambda, Arc::clone(&clock), config)
             .await
             .context("cannot recover the open executions")?;
         let identity =
             Identity { account: args.identity.account.clone(), region: args.identity.region.clone() };
         Ok(Server::new(store, executor, sandbox, self.max_module_bytes, clock, identity))
+    }
+}
+
+fn quotas(args: &ServeArgs) -> Quotas {
+    Quotas {
+        payload_bytes: usize::try_from(args.payload_limit_kib * 1_024).unwrap_or(usize::MAX),
+        history_events: args.history_limit,
+        map_concurrency: args.map_concurrency,
     }
 }
 

@@ -94,6 +94,22 @@ pub enum OpenError {
         supported: u32,
     },
 
+    /// An older version wrote the store, and this one can no longer read it.
+    #[error(
+        "{path} was written in format {found}, this version reads formats {oldest} to {supported}: start the older \
+         version again, or start this one on an empty directory", path = .path.display()
+    )]
+    OlderFormat {
+        /// The directory of the store.
+        path: PathBuf,
+        /// The format found.
+        found: u32,
+        /// The oldest format that this build reads.
+        oldest: u32,
+        /// The newest format that this build reads.
+        supported: u32,
+    },
+
     /// Another process, or another handle in this one, has the store open.
     #[error(
         "{path} is held by another running server{holder}: stop that one first, or choose another data directory", path = .path.display()

@@ -24,6 +24,6 @@ pub use error::{OpenError, StoreError};
 pub use memory::MemoryBackend;
 pub use records::{
     Changes, ExecutionId, ExecutionSummary, HistoryPage, LogLine, MachineId, MachineRecord, ModuleRecord,
-    StartRecord, Store,
+    Standing, StartRecord, Store,
 };
 pub use sled::{Counters, Disk, RealDisk, SledBackend, SledOptions};

@@ -9,8 +9,9 @@ use std::time::Duration;
 /// about 128 KiB into a separate file that it never syncs; 384 keeps index nodes below that.
 pub const KEY_BYTES: usize = 384;
 
-/// Longest value, in bytes.
-pub const VALUE_BYTES: usize = 16 * 1024 * 1024;
+/// Longest value, in bytes. The longest one known: all variables of one scope, 10 MiB of JSON text; the stored form
+/// of a number takes up to 2.25 times the bytes of its text.
+pub const VALUE_BYTES: usize = 32 * 1024 * 1024;
 
 /// Largest batch, in bytes of keys and values.
 pub const BATCH_BYTES: usize = 64 * 1024 * 1024;
@@ -64,5 +65,19 @@ pub const WATERMARK_EVERY: Duration = Duration::from_secs(1);
 /// First space byte that the store keeps for itself.
 pub const FIRST_RESERVED_SPACE: u8 = 0xF0;
 
-/// Version of the stored format that this build writes, and the newest that it reads.
-pub const FORMAT: u32 = 1;
+/// Entries of the changes of one or more transitions after which the branches that a state begins go into batches
+/// of their own. What may still follow in the same transition keeps within [`BATCH_ENTRIES`].
+pub const CHANGES_ENTRIES: usize = 8_192;
+
+/// Bytes after which they do so. What may still follow keeps within [`BATCH_BYTES`].
+pub const CHANGES_BYTES: usize = 8 * 1024 * 1024;
+
+/// Bytes after which the history events of one transition are cut into several records.
+pub const HISTORY_BYTES: usize = 4 * 1024 * 1024;
+
+/// Version of the stored format that this build writes, and the newest that it reads. Format 2 stores executions
+/// in parts.
+pub const FORMAT: u32 = 2;
+
+/// The oldest stored format that this build reads.
+pub const OLDEST_FORMAT: u32 = 2;

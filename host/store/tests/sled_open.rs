@@ -79,12 +79,23 @@ async fn a_newer_format_is_refused_and_left_alone() {
     let newer = record(b"\xffformat", 0, &(limits::FORMAT + 1).to_be_bytes());
     tamper(&path, |db| assert!(db.insert(b"\xffformat", newer).unwrap().is_some()));
     let refused = refusal(&path);
-    assert!(matches!(refused, OpenError::NewerFormat { found: 2, supported: 1, .. }), "{refused}");
+    assert!(matches!(refused, OpenError::NewerFormat { found: 3, supported: 2, .. }), "{refused}");
     assert!(refused.to_string().contains("start the newer version again"), "{refused}");
 
     let current = record(b"\xffformat", 0, &limits::FORMAT.to_be_bytes());
     tamper(&path, |db| assert!(db.insert(b"\xffformat", current).unwrap().is_some()));
     assert!(open(&path).unwrap().get(SPACE, b"a").await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_format_that_is_no_longer_read_is_refused_and_left_alone() {
+    let (_directory, path) = store().await;
+    let older = record(b"\xffformat", 0, &(limits::OLDEST_FORMAT - 1).to_be_bytes());
+    tamper(&path, |db| assert!(db.insert(b"\xffformat", older.clone()).unwrap().is_some()));
+    let refused = refusal(&path);
+    assert!(matches!(refused, OpenError::OlderFormat { found: 1, oldest: 2, .. }), "{refused}");
+    assert!(refused.to_string().contains("start this one on an empty directory"), "{refused}");
+    tamper(&path, |db| assert_eq!(db.get(b"\xffformat").unwrap().unwrap().to_vec(), older));
 }
 
 #[tokio::test]

@@ -116,6 +116,10 @@ impl Work {
 
 #[async_trait]
 impl Integration for Work {
+    fn runs(&self, _: &stepwell_asl::Resource) -> bool {
+        true
+    }
+
     async fn run(&self, request: TaskRequest) -> TaskOutcome {
         let begun = self.now();
         let mut payload = request.parameters;

@@ -129,10 +129,7 @@ impl Case {
     /// Whether the definition asks for something that only later releases run.
     pub fn needs_later_release(&self) -> bool {
         let definition = self.definition();
-        let intrinsic =
-            regex_lite::Regex::new(r"States\.[A-Za-z0-9]+\(").unwrap_or_else(|error| panic!("{error}"));
-        let features = ["JSONata", "\"Parallel\"", "\"Map\"", "\"Assign\"", "\"Credentials\""];
-        intrinsic.is_match(&definition) || features.iter().any(|feature| definition.contains(feature))
+        ["JSONata", "\"DISTRIBUTED\""].iter().any(|feature| definition.contains(feature))
     }
 
     /// Whether the recording depends on the day it was made.

@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use stepwell_asl::{
-    Command, Event, EventKind, Execution, ExecutionContext, StateMachine, Status, Timestamp, Work, WorkId,
-    step,
+    Command, Event, EventKind, Execution, ExecutionContext, Quotas, StateMachine, Status, Timestamp, Work,
+    WorkId, step,
 };
 use stepwell_conformance::case::{Case, executions, own};
 use stepwell_conformance::report::{Outcome, Report};
@@ -14,9 +14,6 @@ use stepwell_conformance::stub::Stubs;
 use stepwell_executor::integrations::Lambda;
 use stepwell_executor::{Integration, SystemClock, TaskRequest};
 
-/// The areas and the share that this release promises.
-const AREAS: &[&str] = &["own", "base", "choice", "wait", "comments", "service_lambda"];
-const PERCENT: u32 = 100;
 /// No recording has more events than this.
 const EVENTS: usize = 1_000;
 
@@ -44,7 +41,7 @@ fn recorded_executions_agree() {
         }
         report.add(&case, outcome);
     }
-    report.finish(AREAS, PERCENT);
+    report.finish();
 }
 
 async fn replay(case: &Case) -> Result<Outcome, String> {
@@ -82,14 +79,14 @@ async fn replay(case: &Case) -> Result<Outcome, String> {
                 }
             }
         }
-        if execution.status != Status::Running {
+        if execution.progress.status != Status::Running {
             break;
         }
     }
-    execution.status.as_str().clone_into(&mut outcome.status);
-    outcome.output = execution.output;
-    outcome.error = execution.error;
-    outcome.cause = execution.cause;
+    execution.progress.status.as_str().clone_into(&mut outcome.status);
+    outcome.output = execution.progress.output;
+    outcome.error = execution.progress.error;
+    outcome.cause = execution.progress.cause;
     Ok(outcome)
 }
 
@@ -123,5 +120,6 @@ fn context(case: &Case) -> ExecutionContext {
         region: "us-east-1".to_owned(),
         start_time: Timestamp(1_700_000_000_000),
         seed: 1,
+        quotas: Quotas::default(),
     }
 }

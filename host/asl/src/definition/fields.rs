@@ -3,8 +3,9 @@
 //! A reader that finds a problem answers `None` and goes on: the caller sees all problems in one pass.
 
 use super::diagnostic::{Diagnostic, DiagnosticCode};
+use super::findings::Findings;
 use crate::limits;
-use crate::payload_template::PayloadTemplate;
+use crate::payload_template::{Expression, PayloadTemplate};
 use crate::query_path::QueryPath;
 use crate::reference_path::ReferencePath;
 use crate::timestamp::Timestamp;
@@ -15,21 +16,17 @@ pub(crate) struct Fields<'d> {
     object: &'d Map<String, Value>,
     pointer: String,
     known: Vec<&'static str>,
-    problems: &'d mut Vec<Diagnostic>,
+    findings: &'d mut Findings,
 }
 
 impl<'d> Fields<'d> {
     /// Starts reading `value`, which must be an object. `Comment` is known everywhere.
-    pub(crate) fn new(
-        value: &'d Value,
-        pointer: String,
-        problems: &'d mut Vec<Diagnostic>,
-    ) -> Option<Fields<'d>> {
+    pub(crate) fn new(value: &'d Value, pointer: String, findings: &'d mut Findings) -> Option<Fields<'d>> {
         if let Some(object) = value.as_object() {
-            return Some(Fields { object, pointer, known: vec!["Comment"], problems });
+            return Some(Fields { object, pointer, known: vec!["Comment"], findings });
         }
         let code = DiagnosticCode::SchemaValidationFailed;
-        problems.push(Diagnostic::error(code, "Expected value of type Object", pointer));
+        findings.push(Diagnostic::error(code, "Expected value of type Object", pointer));
         None
     }
 
@@ -54,22 +51,22 @@ impl<'d> Fields<'d> {
         self.pointer.clone()
     }
 
-    /// The problems found so far, to hand on to a nested reader.
-    pub(crate) fn problems(&mut self) -> &mut Vec<Diagnostic> {
-        self.problems
+    /// What was found so far, to hand on to a nested reader.
+    pub(crate) fn findings(&mut self) -> &mut Findings {
+        self.findings
     }
 
     /// Reports a problem of one field.
     pub(crate) fn problem(&mut self, name: &str, message: impl Into<String>) {
         let location = self.at(name);
-        self.problems.push(Diagnostic::error(DiagnosticCode::SchemaValidationFailed, message, location));
+        self.findings.push(Diagnostic::error(DiagnosticCode::SchemaValidationFailed, message, location));
     }
 
     /// Reports a field that ASL has and this release cannot run.
     pub(crate) fn not_supported(&mut self, name: &str, what: &str) {
         let location = self.at(name);
         let message = format!("{what} is not supported by this release of Stepwell");
-        self.problems.push(Diagnostic::error(DiagnosticCode::NotSupported, message, location));
+        self.findings.push(Diagnostic::error(DiagnosticCode::NotSupported, message, location));
     }
 
     /// Reports all of `names` that are missing, in one problem as AWS does.
@@ -80,7 +77,7 @@ impl<'d> Fields<'d> {
         }
         let message = format!("These fields are required: [{}]", missing.join(", "));
         let location = self.here();
-        self.problems.push(Diagnostic::error(DiagnosticCode::SchemaValidationFailed, message, location));
+        self.findings.push(Diagnostic::error(DiagnosticCode::SchemaValidationFailed, message, location));
         false
     }
 
@@ -178,17 +175,12 @@ impl<'d> Fields<'d> {
     }
 
     fn parse_path(&mut self, name: &str, text: &str) -> Option<QueryPath> {
-        match QueryPath::parse(text) {
-            Ok(path) => Some(path),
-            Err(_) if text.starts_with("States.") => {
-                self.not_supported(name, "An intrinsic function");
-                None
-            }
-            Err(_) => {
-                self.problem(name, "Value is not a valid JSONPath");
-                None
-            }
-        }
+        let Ok(path) = QueryPath::parse(text) else {
+            self.problem(name, "Value is not a valid JSONPath");
+            return None;
+        };
+        self.findings.refers_to(&path);
+        Some(path)
     }
 
     /// A payload template.
@@ -239,21 +231,16 @@ impl<'d> Fields<'d> {
             self.warn_no_dollar(place, name, value);
             return Some((name.to_owned(), self.template(place, value, depth + 1)?));
         };
-        let text = value.as_str().unwrap_or_default();
-        match QueryPath::parse(text) {
-            Ok(path) => Some((plain.to_owned(), PayloadTemplate::Path { field: name.to_owned(), path })),
-            Err(_) if text.starts_with("States.") => {
-                self.not_supported(place, &format!("The intrinsic function in the field '{name}'"));
-                None
-            }
-            Err(_) => {
-                let message = format!(
-                    "The value for the field '{name}' must be a valid JSONPath or a valid intrinsic function call"
-                );
-                self.problem(place, message);
-                None
-            }
-        }
+        let expression = value.as_str().and_then(Expression::parse);
+        let Some(expression) = expression else {
+            let message = format!(
+                "The value for the field '{name}' must be a valid JSONPath or a valid intrinsic function call"
+            );
+            self.problem(place, message);
+            return None;
+        };
+        self.findings.refers_to_all(&expression);
+        Some((plain.to_owned(), PayloadTemplate::Expression { field: name.to_owned(), expression }))
     }
 
     fn warn_no_dollar(&mut self, place: &str, name: &str, value: &Value) {
@@ -262,7 +249,7 @@ impl<'d> Fields<'d> {
                 "The value of the field '{name}' looks like a path, but the field's name has no '.$'"
             );
             let location = self.at(place);
-            self.problems.push(Diagnostic::warning(DiagnosticCode::NoDollar, message, location));
+            self.findings.push(Diagnostic::warning(DiagnosticCode::NoDollar, message, location));
         }
     }
 
@@ -272,7 +259,7 @@ impl<'d> Fields<'d> {
             if !self.known.contains(&name.as_str()) {
                 let location = self.at(name);
                 let code = DiagnosticCode::SchemaValidationFailed;
-                self.problems.push(Diagnostic::error(code, "Field is not supported", location));
+                self.findings.push(Diagnostic::error(code, "Field is not supported", location));
             }
         }
     }

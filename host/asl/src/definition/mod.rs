@@ -4,10 +4,14 @@
 
 mod diagnostic;
 mod fields;
+mod findings;
+mod state_graph;
 mod state_machine;
 mod transitions;
 
 pub use diagnostic::{Diagnostic, DiagnosticCode, Severity};
 pub(crate) use fields::Fields;
+pub(crate) use findings::Findings;
+pub(crate) use state_graph::StateGraph;
 pub use state_machine::StateMachine;
 pub(crate) use state_machine::query_language;

@@ -1,19 +1,23 @@
 //! The state machine: top-level fields and the transitions between states (specification, "Top-level fields").
 
 use super::diagnostic::{Diagnostic, DiagnosticCode, Severity};
-use super::fields::{Fields, pointer_step};
-use super::transitions::check_transitions;
+use super::fields::Fields;
+use super::findings::Findings;
+use super::state_graph::StateGraph;
 use crate::limits;
-use crate::states::State;
+use crate::states::{Resource, State};
 use indexmap::IndexMap;
 use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A definition that can be run: every transition leads to a state, every field has a legal value.
 #[derive(Clone, Debug)]
 pub struct StateMachine {
     pub(crate) start_at: String,
     pub(crate) timeout_seconds: Option<u64>,
+    /// The states of all levels: names are unique within the whole machine.
     pub(crate) states: IndexMap<String, State>,
+    variable_references: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl StateMachine {
@@ -33,34 +37,52 @@ impl StateMachine {
         StateMachine::analyse(text).1
     }
 
-    /// The names of the states, in the order of the definition.
+    /// The names of the states: those of the machine's own level first, each in the order of the definition.
     pub fn state_names(&self) -> impl Iterator<Item = &str> {
         self.states.keys().map(String::as_str)
     }
 
-    /// The `Resource` of every Task state.
-    pub fn resources(&self) -> impl Iterator<Item = &str> {
-        self.states.values().filter_map(State::resource)
+    /// The `Resource` of every Task state, with the place of the field.
+    pub fn resources(&self) -> impl Iterator<Item = (&Resource, &str)> {
+        self.states.values().filter_map(State::task).map(|task| (&task.resource, task.resource_at.as_str()))
+    }
+
+    /// A problem for every Task whose resource the host cannot run: `runs` says which it can.
+    pub fn unsupported(&self, runs: impl Fn(&Resource) -> bool) -> Vec<Diagnostic> {
+        let refused = self.resources().filter(|(resource, _)| !runs(resource));
+        let problem = |(resource, at): (&Resource, &str)| {
+            let message =
+                format!("The resource {} is not supported by this release of Stepwell", resource.as_str());
+            Diagnostic::error(DiagnosticCode::NotSupported, message, at)
+        };
+        refused.map(problem).collect()
+    }
+
+    /// The variables that each state refers to; states that refer to none are left out (API:
+    /// DescribeStateMachine, `variableReferences`).
+    pub fn variable_references(&self) -> &BTreeMap<String, BTreeSet<String>> {
+        &self.variable_references
     }
 
     fn analyse(text: &str) -> (Option<StateMachine>, Vec<Diagnostic>) {
-        let mut problems = Vec::new();
+        let mut findings = Findings::default();
         let machine = match serde_json::from_str::<Value>(text) {
-            Ok(value) if value.is_object() => parse_top_level(&value, &mut problems),
+            Ok(value) if value.is_object() => parse_top_level(&value, &mut findings),
             Ok(_) => {
-                problems.push(not_an_object());
+                findings.push(not_an_object());
                 None
             }
             Err(_) if text.trim().is_empty() => {
-                problems.push(not_an_object());
+                findings.push(not_an_object());
                 None
             }
             Err(error) => {
-                problems.push(not_json(&error));
+                findings.push(not_json(&error));
                 None
             }
         };
-        (machine, problems)
+        let (problems, variable_references) = findings.into_parts();
+        (machine.map(|machine| StateMachine { variable_references, ..machine }), problems)
     }
 }
 
@@ -78,10 +100,8 @@ fn not_json(error: &serde_json::Error) -> Diagnostic {
     Diagnostic::error(DiagnosticCode::InvalidJsonDescription, error.to_string(), location)
 }
 
-fn parse_top_level(value: &Value, problems: &mut Vec<Diagnostic>) -> Option<StateMachine> {
-    let mut fields = Fields::new(value, "/".to_owned(), problems)?;
-    let complete = fields.require(&["States", "StartAt"]);
-    let start_at = fields.string("StartAt").map(str::to_owned);
+fn parse_top_level(value: &Value, findings: &mut Findings) -> Option<StateMachine> {
+    let mut fields = Fields::new(value, "/".to_owned(), findings)?;
     let timeout_seconds = fields.integer("TimeoutSeconds", 1, limits::SECONDS);
     if let Some(version) = fields.string("Version")
         && version != "1.0"
@@ -89,14 +109,18 @@ fn parse_top_level(value: &Value, problems: &mut Vec<Diagnostic>) -> Option<Stat
         fields.problem("Version", format!("Version must be '1.0', but was '{version}'"));
     }
     query_language(&mut fields);
-    let at = fields.at("States");
-    let states = fields.get("States").and_then(|states| parse_states(states, &at, &mut fields));
+    let graph = StateGraph::parse(&mut fields);
     fields.finish();
-    if let Some(states) = value["States"].as_object() {
-        check_transitions(start_at.as_deref(), states, &at, problems);
+    let StateGraph { start_at, mut states } = graph?;
+    // Level by level: a nested level is appended behind the one that holds it, and visited in its turn.
+    let mut index = 0;
+    while index < states.len() {
+        for nested in states[index].take_nested() {
+            states.extend(nested);
+        }
+        index += 1;
     }
-    let machine = StateMachine { start_at: start_at?, timeout_seconds, states: states? };
-    complete.then_some(machine)
+    Some(StateMachine { start_at, timeout_seconds, states, variable_references: BTreeMap::new() })
 }
 
 /// Reads `QueryLanguage`, of the machine or of a state. Only JSONPath can be run so far.
@@ -106,30 +130,6 @@ pub(crate) fn query_language(fields: &mut Fields<'_>) {
         Some("JSONata") => fields.not_supported("QueryLanguage", "JSONata"),
         Some(_) => fields.problem("QueryLanguage", "Value must be one of these: [JSONPath, JSONata]"),
     }
-}
-
-fn parse_states(states: &Value, at: &str, fields: &mut Fields<'_>) -> Option<IndexMap<String, State>> {
-    let Some(object) = states.as_object() else {
-        fields.problem("States", "Expected value of type Object");
-        return None;
-    };
-    if object.is_empty() {
-        fields.problem("States", "Value cannot be empty");
-        return None;
-    }
-    let mut parsed = IndexMap::new();
-    for (name, value) in object {
-        let pointer = format!("{at}/{}", pointer_step(name));
-        if name.is_empty() || name.chars().count() > limits::STATE_NAME_CHARACTERS {
-            let message = format!("State name must have 1 to {} characters", limits::STATE_NAME_CHARACTERS);
-            let code = DiagnosticCode::SchemaValidationFailed;
-            fields.problems().push(Diagnostic::error(code, message, pointer.clone()));
-        }
-        if let Some(state) = State::parse(value, pointer, fields.problems()) {
-            parsed.insert(name.clone(), state);
-        }
-    }
-    (parsed.len() == object.len()).then_some(parsed)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 
 use super::diagnostic::{Diagnostic, DiagnosticCode};
 use super::fields::pointer_step;
+use super::findings::Findings;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 
@@ -12,11 +13,11 @@ pub(super) fn check_transitions(
     start_at: Option<&str>,
     states: &Map<String, Value>,
     at: &str,
-    problems: &mut Vec<Diagnostic>,
+    findings: &mut Findings,
 ) {
     let mut missing = |location: String, target: &str| {
         let message = format!("Missing 'Next' target: {target}");
-        problems.push(Diagnostic::error(DiagnosticCode::MissingTransitionTarget, message, location));
+        findings.push(Diagnostic::error(DiagnosticCode::MissingTransitionTarget, message, location));
     };
     let start_at = start_at.filter(|start_at| {
         let known = states.contains_key(*start_at);
@@ -38,7 +39,7 @@ pub(super) fn check_transitions(
     for name in states.keys().filter(|name| !reachable.contains(name.as_str())) {
         let message = format!("State \"{name}\" is not reachable.");
         let location = format!("{at}/{}", pointer_step(name));
-        problems.push(Diagnostic::error(DiagnosticCode::MissingTransitionTarget, message, location));
+        findings.push(Diagnostic::error(DiagnosticCode::MissingTransitionTarget, message, location));
     }
 }
 

@@ -2,7 +2,7 @@
 //! them, which decides the message of a wrong text. Must never accept a placeholder (`[?]`).
 
 use super::ast::{Predicate, Step};
-use super::cursor::{Cursor, Fault, unescape};
+use super::cursor::{Cursor, Fault, unescape_name};
 use super::filter_parser;
 use super::parser::Allowance;
 
@@ -45,7 +45,7 @@ fn read_names(cursor: &mut Cursor, quote: char) -> Result<Step, Fault> {
                     "Property must be separated by comma or Property must be terminated close square bracket at index {index}"
                 ));
             }
-            names.push(unescape(&cursor.slice(start, index))?);
+            names.push(unescape_name(&cursor.slice(start, index), quote)?);
             end = index;
             inside = false;
         } else if c == quote {

@@ -196,8 +196,18 @@ impl Cursor {
     }
 }
 
-/// Replaces the escapes of a quoted name or string: `\'`, `\n`, `\u0041`, and any other character for itself.
+/// Replaces the escapes of a quoted string: `\'`, `\n`, `\u0041`, and any other character for itself.
 pub(super) fn unescape(text: &str) -> Result<String, Fault> {
+    replace_escapes(text, None)
+}
+
+/// Replaces the escapes of a name between `quote`s. A backslash before the other kind of quote is part of the name
+/// (recorded on AWS; a recent Jayway drops it).
+pub(super) fn unescape_name(text: &str, quote: char) -> Result<String, Fault> {
+    replace_escapes(text, Some(if quote == '"' { '\'' } else { '"' }))
+}
+
+fn replace_escapes(text: &str, kept: Option<char>) -> Result<String, Fault> {
     let mut units: Vec<u16> = Vec::with_capacity(text.len());
     let mut buffer = [0_u16; 2];
     let mut chars = text.chars();
@@ -217,6 +227,10 @@ pub(super) fn unescape(text: &str) -> Result<String, Fault> {
                 };
                 units.push(unit);
                 continue;
+            }
+            Some(other) if Some(other) == kept => {
+                units.push(u16::from(b'\\'));
+                other
             }
             Some('r') => '\r',
             Some('f') => '\u{c}',

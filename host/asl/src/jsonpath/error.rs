@@ -55,6 +55,11 @@ impl PathError {
         Self { kind, message: message.into() }
     }
 
+    /// Makes the error of a path whose root does not exist.
+    pub(crate) fn not_found(message: impl Into<String>) -> Self {
+        Self::new(PathErrorKind::NotFound, message)
+    }
+
     /// Returns which kind of failure this is.
     pub fn kind(&self) -> PathErrorKind {
         self.kind

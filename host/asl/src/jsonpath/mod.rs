@@ -4,12 +4,13 @@
 //! A path is parsed once and evaluated often. A definite path (names and single indexes, perhaps with a
 //! function at the end) gives one value or an error; any other gives an array, possibly empty. The engine
 //! follows Jayway's results and messages also where they are odd, because a workflow that moves between AWS
-//! and here must not change its meaning. It differs on purpose in four places:
+//! and here must not change its meaning. It differs on purpose in five places:
 //!
 //! - a path starts with `$` (Jayway would put it there);
 //! - a word without quotes on the right of `==` or `!=` is a string: definitions that AWS publishes use it;
 //! - `..[*].name`, `..[0,1].name` and the like select the names behind all these elements; recent Jayway
 //!   versions lose some of them through state that leaks from one evaluation into the next;
+//! - a name in brackets keeps a backslash before the quote that does not enclose it (recorded on AWS);
 //! - regular expressions have no look-around, no back-references and no `\p{..}`, so that they take linear
 //!   time, and every other loop ends at a bound of `limits`.
 //!

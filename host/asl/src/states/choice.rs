@@ -1,10 +1,11 @@
 //! The Choice state (specification, "Choice State"): rules in order, then Default.
 
 use super::comparison::Comparison;
-use super::{Next, Outcome};
+use super::{Exit, Next, Outcome};
+use crate::assign::Assign;
 use crate::context_object::ContextObject;
 use crate::data_flow::Paths;
-use crate::definition::{Diagnostic, DiagnosticCode, Fields};
+use crate::definition::{Diagnostic, DiagnosticCode, Fields, Findings};
 use crate::limits;
 use crate::states_error::StatesError;
 use serde_json::Value;
@@ -13,8 +14,18 @@ use serde_json::Value;
 #[derive(Clone, Debug)]
 pub(crate) struct ChoiceState {
     paths: Paths,
-    rules: Vec<(Rule, String)>,
+    rules: Vec<ChoiceRule>,
     default: Option<String>,
+    /// For Default alone: a rule that matches brings its own.
+    assign: Assign,
+}
+
+/// A rule and where it leads.
+#[derive(Clone, Debug)]
+struct ChoiceRule {
+    condition: Rule,
+    assign: Assign,
+    next: String,
 }
 
 /// A boolean expression over the state input.
@@ -23,7 +34,7 @@ enum Rule {
     And(Vec<Rule>),
     Or(Vec<Rule>),
     Not(Box<Rule>),
-    Test(Comparison),
+    Test(Box<Comparison>),
 }
 
 const COMBINATORS: [&str; 3] = ["And", "Or", "Not"];
@@ -32,45 +43,45 @@ impl ChoiceState {
     pub(super) fn parse(fields: &mut Fields<'_>) -> Option<ChoiceState> {
         let paths = Paths::parse(fields);
         let default = fields.string("Default").map(str::to_owned);
+        let assign = Assign::parse(fields);
         fields.require(&["Choices"]);
         let at = fields.at("Choices");
         let items = fields.items("Choices")?;
-        let rules: Vec<Option<(Rule, String)>> = items
+        let rules: Vec<Option<ChoiceRule>> = items
             .iter()
             .enumerate()
-            .map(|(index, item)| parse_choice(item, format!("{at}[{index}]"), fields.problems()))
+            .map(|(index, item)| parse_choice(item, format!("{at}[{index}]"), fields.findings()))
             .collect();
-        Some(ChoiceState { paths, rules: rules.into_iter().collect::<Option<Vec<_>>>()?, default })
+        Some(ChoiceState { paths, rules: rules.into_iter().collect::<Option<Vec<_>>>()?, default, assign })
     }
 
     pub(super) fn enter(&self, raw: &Value, context: &ContextObject<'_>) -> Result<Outcome, StatesError> {
         let input = self.paths.input(raw, context)?;
-        let mut next = self.default.as_ref();
-        for (rule, target) in &self.rules {
-            if rule.holds(&input, context)? {
-                next = Some(target);
+        let mut chosen = self.default.as_ref().map(|next| (next, &self.assign));
+        for rule in &self.rules {
+            if rule.condition.holds(&input, context)? {
+                chosen = Some((&rule.next, &rule.assign));
                 break;
             }
         }
-        let Some(next) = next else {
+        let Some((next, assign)) = chosen else {
             let cause = "Failed to transition out of the state. The state does not point to a next state.";
             return Err(StatesError::new(StatesError::NO_CHOICE_MATCHED, cause));
         };
+        let assigned = assign.evaluate(&input, context)?;
         let output = self.paths.output(input.into_owned(), context)?;
-        Ok(Outcome::Exit { output, next: Next::State(next.clone()) })
+        Ok(Outcome::Exit(Exit { output, assigned, next: Next::State(next.clone()) }))
     }
 }
 
-fn parse_choice(value: &Value, at: String, problems: &mut Vec<Diagnostic>) -> Option<(Rule, String)> {
-    let mut fields = Fields::new(value, at, problems)?;
+fn parse_choice(value: &Value, at: String, findings: &mut Findings) -> Option<ChoiceRule> {
+    let mut fields = Fields::new(value, at, findings)?;
     fields.require(&["Next"]);
     let next = fields.string("Next").map(str::to_owned);
-    if fields.get("Assign").is_some() {
-        fields.not_supported("Assign", "Assign");
-    }
-    let rule = Rule::parse(&mut fields, 0);
+    let assign = Assign::parse(&mut fields);
+    let condition = Rule::parse(&mut fields, 0);
     fields.finish();
-    Some((rule?, next?))
+    Some(ChoiceRule { condition: condition?, assign, next: next? })
 }
 
 impl Rule {
@@ -78,7 +89,7 @@ impl Rule {
         if depth > limits::CHOICE_DEPTH {
             let here = fields.here();
             let code = DiagnosticCode::SchemaValidationFailed;
-            fields.problems().push(Diagnostic::error(code, "Nested too deeply", here));
+            fields.findings().push(Diagnostic::error(code, "Nested too deeply", here));
             return None;
         }
         match COMBINATORS.into_iter().find(|name| fields.has(name)) {
@@ -87,9 +98,9 @@ impl Rule {
             Some(_) => {
                 let at = fields.at("Not");
                 let value = fields.get("Not")?;
-                Rule::parse_nested(value, at, fields.problems(), depth).map(|rule| Rule::Not(Box::new(rule)))
+                Rule::parse_nested(value, at, fields.findings(), depth).map(|rule| Rule::Not(Box::new(rule)))
             }
-            None => Comparison::parse(fields).map(Rule::Test),
+            None => Comparison::parse(fields).map(|test| Rule::Test(Box::new(test))),
         }
     }
 
@@ -99,13 +110,13 @@ impl Rule {
         let rules: Vec<Option<Rule>> = items
             .iter()
             .enumerate()
-            .map(|(index, item)| Rule::parse_nested(item, format!("{at}[{index}]"), fields.problems(), depth))
+            .map(|(index, item)| Rule::parse_nested(item, format!("{at}[{index}]"), fields.findings(), depth))
             .collect();
         rules.into_iter().collect()
     }
 
-    fn parse_nested(value: &Value, at: String, problems: &mut Vec<Diagnostic>, depth: usize) -> Option<Rule> {
-        let mut fields = Fields::new(value, at, problems)?;
+    fn parse_nested(value: &Value, at: String, findings: &mut Findings, depth: usize) -> Option<Rule> {
+        let mut fields = Fields::new(value, at, findings)?;
         let rule = Rule::parse(&mut fields, depth + 1);
         fields.finish();
         rule

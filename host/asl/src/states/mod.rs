@@ -5,21 +5,28 @@
 mod choice;
 mod comparison;
 mod fail;
+mod map;
+mod parallel;
 mod pass;
 mod resource;
 mod succeed;
 mod task;
 mod wait;
 
+use crate::assign::Assigned;
 use crate::context_object::ContextObject;
-use crate::definition::{Diagnostic, Fields};
+use crate::definition::{Fields, Findings};
 use crate::history::StateType;
+use crate::retry::{Catcher, Retrier};
 use crate::states_error::StatesError;
 use crate::timestamp::Timestamp;
 use choice::ChoiceState;
 use fail::FailState;
+use indexmap::IndexMap;
+pub(crate) use map::MapState;
+pub(crate) use parallel::ParallelState;
 use pass::PassState;
-pub use resource::Resource;
+pub use resource::{Pattern, Resource};
 use serde_json::Value;
 use succeed::SucceedState;
 pub(crate) use task::{Scheduled, TaskState};
@@ -27,8 +34,7 @@ use wait::WaitState;
 
 /// One state of a definition.
 #[derive(Clone, Debug)]
-#[allow(private_interfaces)] // the states' insides are this crate's own business
-pub enum State {
+pub(crate) enum State {
     /// Runs a piece of work.
     Task(Box<TaskState>),
     /// Passes its input on, with optional changes.
@@ -36,11 +42,15 @@ pub enum State {
     /// Branches on its input.
     Choice(Box<ChoiceState>),
     /// Waits for a time.
-    Wait(WaitState),
+    Wait(Box<WaitState>),
     /// Ends well.
-    Succeed(SucceedState),
+    Succeed(Box<SucceedState>),
     /// Ends with an error.
-    Fail(FailState),
+    Fail(Box<FailState>),
+    /// Runs branches side by side.
+    Parallel(Box<ParallelState>),
+    /// Runs the same states for every item of an array.
+    Map(Box<MapState>),
 }
 
 /// Where a state leads when it is done.
@@ -56,20 +66,48 @@ pub(crate) enum Next {
 #[derive(Debug)]
 pub(crate) enum Outcome {
     /// It is left at once.
-    Exit { output: Value, next: Next },
+    Exit(Exit),
     /// It waits until the given time; then [`WaitState::exit`] tells its output.
     WaitUntil(Timestamp),
     /// A task is scheduled.
     Schedule(Scheduled),
+    /// A Parallel or Map state begins.
+    Fork,
     /// A Fail state: the branch ends with this error, and the state is never left.
     Fail(StatesError),
 }
 
+/// How a state is left.
+#[derive(Debug)]
+pub(crate) struct Exit {
+    pub(crate) output: Value,
+    /// New values of variables.
+    pub(crate) assigned: Assigned,
+    pub(crate) next: Next,
+}
+
+/// Retry and Catch of a state that has them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Handlers<'s> {
+    pub(crate) retriers: &'s [Retrier],
+    pub(crate) catchers: &'s [Catcher],
+}
+
 impl State {
-    /// Parses one state; `None` when a problem was reported.
-    pub(crate) fn parse(value: &Value, pointer: String, problems: &mut Vec<Diagnostic>) -> Option<State> {
-        let before = problems.len();
-        let mut fields = Fields::new(value, pointer, problems)?;
+    /// Parses the state `name`; `None` when a problem was reported.
+    pub(crate) fn parse(
+        name: &str,
+        value: &Value,
+        pointer: String,
+        findings: &mut Findings,
+    ) -> Option<State> {
+        let (before, outer) = (findings.errors(), findings.enter_state());
+        let state = Fields::new(value, pointer, findings).and_then(State::parse_fields);
+        findings.leave_state(name, outer);
+        if findings.errors() > before { None } else { state }
+    }
+
+    fn parse_fields(mut fields: Fields<'_>) -> Option<State> {
         if !fields.require(&["Type"]) {
             return None;
         }
@@ -78,26 +116,33 @@ impl State {
             "Task" => TaskState::parse(&mut fields).map(|task| State::Task(Box::new(task))),
             "Pass" => PassState::parse(&mut fields).map(|pass| State::Pass(Box::new(pass))),
             "Choice" => ChoiceState::parse(&mut fields).map(|choice| State::Choice(Box::new(choice))),
-            "Wait" => WaitState::parse(&mut fields).map(State::Wait),
-            "Succeed" => Some(State::Succeed(SucceedState::parse(&mut fields))),
-            "Fail" => FailState::parse(&mut fields).map(State::Fail),
-            other @ ("Parallel" | "Map") => {
-                fields.not_supported("Type", &format!("The state type {other}"));
-                return None;
-            }
+            "Wait" => WaitState::parse(&mut fields).map(|wait| State::Wait(Box::new(wait))),
+            "Succeed" => Some(State::Succeed(Box::new(SucceedState::parse(&mut fields)))),
+            "Fail" => FailState::parse(&mut fields).map(|fail| State::Fail(Box::new(fail))),
+            "Parallel" => ParallelState::parse(&mut fields).map(|state| State::Parallel(Box::new(state))),
+            "Map" => MapState::parse(&mut fields).map(|map| State::Map(Box::new(map))),
             _ => {
                 let types = "[Task, Wait, Pass, Succeed, Fail, Choice, Parallel, Map]";
                 fields.problem("Type", format!("The field 'Type' should have one of these values: {types}"));
                 return None;
             }
         };
-        if fields.get("Assign").is_some() {
-            fields.not_supported("Assign", "Assign");
-        }
         fields.finish();
-        let failed =
-            problems[before..].iter().any(|problem| problem.severity == crate::definition::Severity::Error);
-        if failed { None } else { state }
+        state
+    }
+
+    /// Moves the states of nested levels out.
+    pub(crate) fn take_nested(&mut self) -> Vec<IndexMap<String, State>> {
+        match self {
+            State::Parallel(parallel) => parallel.take_nested(),
+            State::Map(map) => vec![map.take_nested()],
+            State::Task(_)
+            | State::Pass(_)
+            | State::Choice(_)
+            | State::Wait(_)
+            | State::Succeed(_)
+            | State::Fail(_) => Vec::new(),
+        }
     }
 
     /// The type, for event names.
@@ -109,13 +154,31 @@ impl State {
             State::Wait(_) => StateType::Wait,
             State::Succeed(_) => StateType::Succeed,
             State::Fail(_) => StateType::Fail,
+            State::Parallel(_) => StateType::Parallel,
+            State::Map(_) => StateType::Map,
         }
     }
 
-    /// The `Resource` of a Task.
-    pub(crate) fn resource(&self) -> Option<&str> {
+    /// The state as a Task, if it is one.
+    pub(crate) fn task(&self) -> Option<&TaskState> {
         match self {
-            State::Task(task) => Some(task.resource.as_str()),
+            State::Task(task) => Some(task),
+            State::Pass(_)
+            | State::Choice(_)
+            | State::Wait(_)
+            | State::Succeed(_)
+            | State::Fail(_)
+            | State::Parallel(_)
+            | State::Map(_) => None,
+        }
+    }
+
+    /// Retry and Catch, where the type has them.
+    pub(crate) fn handlers(&self) -> Option<Handlers<'_>> {
+        match self {
+            State::Task(task) => Some(task.handlers()),
+            State::Parallel(parallel) => Some(parallel.handlers()),
+            State::Map(map) => Some(map.handlers()),
             State::Pass(_) | State::Choice(_) | State::Wait(_) | State::Succeed(_) | State::Fail(_) => None,
         }
     }
@@ -134,6 +197,7 @@ impl State {
             State::Wait(wait) => wait.enter(input, context, at),
             State::Succeed(succeed) => succeed.enter(input, context),
             State::Fail(fail) => fail.enter(input, context),
+            State::Parallel(_) | State::Map(_) => Ok(Outcome::Fork),
         }
     }
 }

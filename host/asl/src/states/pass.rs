@@ -1,6 +1,7 @@
 //! The Pass state (specification, "Pass State").
 
-use super::{Next, Outcome};
+use super::{Exit, Next, Outcome};
+use crate::assign::Assign;
 use crate::context_object::ContextObject;
 use crate::data_flow::{Paths, ResultFlow};
 use crate::definition::{Diagnostic, DiagnosticCode, Fields};
@@ -13,6 +14,7 @@ pub(crate) struct PassState {
     paths: Paths,
     flow: ResultFlow,
     result: Option<Value>,
+    assign: Assign,
     next: Next,
 }
 
@@ -24,16 +26,18 @@ impl PassState {
         if result.as_ref().is_some_and(holds_path) {
             let at = fields.at("Result");
             let message = "The content of the Result field is static; a path in it is not evaluated";
-            fields.problems().push(Diagnostic::warning(DiagnosticCode::PassResultIsStatic, message, at));
+            fields.findings().push(Diagnostic::warning(DiagnosticCode::PassResultIsStatic, message, at));
         }
-        Some(PassState { paths, flow, result, next: Next::parse(fields)? })
+        let assign = Assign::parse(fields);
+        Some(PassState { paths, flow, result, assign, next: Next::parse(fields)? })
     }
 
     pub(super) fn enter(&self, raw: &Value, context: &ContextObject<'_>) -> Result<Outcome, StatesError> {
         let input = self.flow.parameters(self.paths.input(raw, context)?, context)?;
         let result = self.result.clone().unwrap_or(input);
+        let assigned = self.assign.evaluate(&result, context)?;
         let output = self.paths.output(self.flow.merge(raw, result, context)?, context)?;
-        Ok(Outcome::Exit { output, next: self.next.clone() })
+        Ok(Outcome::Exit(Exit { output, assigned, next: self.next.clone() }))
     }
 }
 

@@ -1,8 +1,8 @@
-//! The `Resource` of a Task: what it names, and how its history events are called.
+//! The `Resource` of a Task: what it names, how it is waited for, and how its history events are called.
 //!
-//! It must never judge whether the named thing exists: that is known at run time only.
+//! It must never judge whether the named thing exists or can be run: the host knows what it can run.
 
-/// A Task's resource that this release can run.
+/// A Task's resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Resource {
     /// `arn:aws:lambda:REGION:ACCOUNT:function:NAME[:QUALIFIER]`: the parameters go to the function as they are.
@@ -10,68 +10,98 @@ pub enum Resource {
         /// The ARN as written.
         arn: String,
     },
-    /// `arn:aws:states:::lambda:invoke`: the optimised integration.
+    /// `arn:aws:states:REGION:ACCOUNT:activity:NAME`: a worker polls for the task.
+    Activity {
+        /// The ARN as written.
+        arn: String,
+    },
+    /// `arn:aws:states:::SERVICE:ACTION[PATTERN]`: an integration.
     Integration {
         /// The ARN as written.
         arn: String,
-        /// Such as `lambda`.
+        /// Such as `lambda` or `aws-sdk:s3`.
         service: String,
         /// Such as `invoke`, with the pattern's suffix where there is one.
         action: String,
+        /// How its result comes.
+        pattern: Pattern,
     },
 }
 
-/// Why a resource is refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum ResourceError {
-    /// No resource ARN at all.
-    NotRecognized,
-    /// Legal in ASL; this release has no such integration.
-    NotSupported,
+/// How the result of an integration comes (API reference, section 6.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pattern {
+    /// The response is the result.
+    RequestResponse,
+    /// `.sync`, `.sync:2`: the end of the job that was started.
+    RunAJob,
+    /// `.waitForTaskToken`: somebody sends it with the task's token.
+    WaitForTaskToken,
 }
 
 impl Resource {
-    /// Parses a resource ARN; the partition may be any that AWS has.
-    pub(crate) fn parse(text: &str) -> Result<Resource, ResourceError> {
+    /// Parses a resource ARN, of any partition; `None` when it is none.
+    pub(crate) fn parse(text: &str) -> Option<Resource> {
         let parts: Vec<&str> = text.split(':').collect();
         let arn = text.to_owned();
-        match parts.as_slice() {
-            ["arn", partition, "lambda", _, _, "function", name, ..]
-                if partition.starts_with("aws") && !name.is_empty() && parts.len() <= 8 =>
-            {
-                Ok(Resource::Function { arn })
+        let (["arn", partition, service, region, account], rest) = parts.split_at_checked(5)? else {
+            return None;
+        };
+        if !partition.starts_with("aws") {
+            return None;
+        }
+        match (*service, *region, *account, rest) {
+            ("lambda", _, _, ["function", name] | ["function", name, _]) if !name.is_empty() => {
+                Some(Resource::Function { arn })
             }
-            ["arn", partition, "states", "", "", service, action] if partition.starts_with("aws") => {
-                match (*service, *action) {
-                    ("lambda", "invoke") => Ok(Resource::Integration {
-                        arn,
-                        service: "lambda".to_owned(),
-                        action: "invoke".to_owned(),
-                    }),
-                    _ => Err(ResourceError::NotSupported),
-                }
+            ("states", _, _, ["activity", name]) if !name.is_empty() => Some(Resource::Activity { arn }),
+            ("states", "", "", ["aws-sdk", service, action @ ..]) => {
+                integration(arn, format!("aws-sdk:{service}"), &action.join(":"))
             }
-            ["arn", partition, "states", ..] if partition.starts_with("aws") && parts.len() >= 7 => {
-                Err(ResourceError::NotSupported)
+            ("states", "", "", [service, action @ ..]) => {
+                integration(arn, (*service).to_owned(), &action.join(":"))
             }
-            _ => Err(ResourceError::NotRecognized),
+            _ => None,
         }
     }
 
     /// The ARN as written.
     pub fn as_str(&self) -> &str {
         match self {
-            Resource::Function { arn } | Resource::Integration { arn, .. } => arn,
+            Resource::Function { arn } | Resource::Activity { arn } | Resource::Integration { arn, .. } => {
+                arn
+            }
         }
     }
 
     /// What `States.DataLimitExceeded` blames: the ARN of a function, the service of an integration (recorded).
     pub(crate) fn origin(&self) -> &str {
         match self {
-            Resource::Function { arn } => arn,
+            Resource::Function { arn } | Resource::Activity { arn } => arn,
             Resource::Integration { service, .. } => service,
         }
     }
+
+    /// Whether somebody outside ends the task with its token.
+    pub(crate) fn has_token(&self) -> bool {
+        match self {
+            Resource::Function { .. } => false,
+            Resource::Activity { .. } => true,
+            Resource::Integration { pattern, .. } => *pattern == Pattern::WaitForTaskToken,
+        }
+    }
+}
+
+fn integration(arn: String, service: String, action: &str) -> Option<Resource> {
+    let (name, suffix) = action.split_once('.').unwrap_or((action, ""));
+    let pattern = match suffix {
+        "" => Pattern::RequestResponse,
+        "sync" | "sync:2" => Pattern::RunAJob,
+        "waitForTaskToken" => Pattern::WaitForTaskToken,
+        _ => return None,
+    };
+    let complete = !service.is_empty() && !name.is_empty() && !name.contains(':');
+    complete.then(|| Resource::Integration { arn, service, action: action.to_owned(), pattern })
 }
 
 #[cfg(test)]
@@ -79,29 +109,48 @@ mod tests {
     use super::*;
 
     #[test]
-    fn knows_what_it_can_run() {
+    fn arns_say_what_they_are() {
+        let integration =
+            |service: &str, action: &str, pattern| Some((service.to_owned(), action.to_owned(), pattern));
         for (text, expected) in [
+            ("arn:aws-cn:states:::lambda:invoke", integration("lambda", "invoke", Pattern::RequestResponse)),
             (
-                "arn:aws:lambda:us-east-1:123456789012:function:charge",
-                Ok("arn:aws:lambda:us-east-1:123456789012:function:charge"),
+                "arn:aws:states:::lambda:invoke.waitForTaskToken",
+                integration("lambda", "invoke.waitForTaskToken", Pattern::WaitForTaskToken),
             ),
             (
-                "arn:aws:lambda:us-east-1:123456789012:function:charge:2",
-                Ok("arn:aws:lambda:us-east-1:123456789012:function:charge:2"),
+                "arn:aws:states:::states:startExecution.sync:2",
+                integration("states", "startExecution.sync:2", Pattern::RunAJob),
             ),
-            ("arn:aws-cn:states:::lambda:invoke", Ok("lambda")),
-            ("arn:aws:states:::lambda:invoke.waitForTaskToken", Err(ResourceError::NotSupported)),
-            ("arn:aws:states:::sqs:sendMessage", Err(ResourceError::NotSupported)),
-            ("arn:aws:states:us-east-1:123456789012:activity:a", Err(ResourceError::NotSupported)),
-            ("arn:aws:states:::aws-sdk:s3:getObject", Err(ResourceError::NotSupported)),
-            ("arn:aws:lambda:us-east-1:123456789012:function:", Err(ResourceError::NotRecognized)),
-            ("charge", Err(ResourceError::NotRecognized)),
-            ("", Err(ResourceError::NotRecognized)),
+            (
+                "arn:aws:states:::aws-sdk:s3:getObject",
+                integration("aws-sdk:s3", "getObject", Pattern::RequestResponse),
+            ),
+            ("arn:aws:states:::lambda:invoke.later", None),
+            ("arn:aws:states:::lambda", None),
+            ("arn:aws:states:::", None),
+            ("arn:gcp:states:::lambda:invoke", None),
         ] {
-            let parsed = Resource::parse(text);
+            let parsed = match Resource::parse(text) {
+                Some(Resource::Integration { service, action, pattern, .. }) => {
+                    Some((service, action, pattern))
+                }
+                Some(Resource::Function { .. } | Resource::Activity { .. }) | None => None,
+            };
+            assert_eq!(parsed, expected, "{text}");
+        }
+        for (text, origin) in [
+            ("arn:aws:lambda:us-east-1:123456789012:function:charge", true),
+            ("arn:aws:lambda:us-east-1:123456789012:function:charge:2", true),
+            ("arn:aws:states:us-east-1:123456789012:activity:a", true),
+            ("arn:aws:lambda:us-east-1:123456789012:function:", false),
+            ("arn:aws:lambda:us-east-1:123456789012:function:a:b:c", false),
+            ("charge", false),
+            ("", false),
+        ] {
             assert_eq!(
-                parsed.as_ref().map(Resource::origin),
-                expected.as_ref().map(|origin| *origin),
+                Resource::parse(text).map(|resource| resource.origin() == text),
+                origin.then_some(true),
                 "{text}"
             );
         }

@@ -1,6 +1,7 @@
 //! The Succeed state (specification, "Succeed State").
 
-use super::{Next, Outcome};
+use super::{Exit, Next, Outcome};
+use crate::assign::Assigned;
 use crate::context_object::ContextObject;
 use crate::data_flow::Paths;
 use crate::definition::Fields;
@@ -20,6 +21,7 @@ impl SucceedState {
 
     pub(super) fn enter(&self, raw: &Value, context: &ContextObject<'_>) -> Result<Outcome, StatesError> {
         let input = self.paths.input(raw, context)?.into_owned();
-        Ok(Outcome::Exit { output: self.paths.output(input, context)?, next: Next::End })
+        let output = self.paths.output(input, context)?;
+        Ok(Outcome::Exit(Exit { output, assigned: Assigned::new(), next: Next::End }))
     }
 }

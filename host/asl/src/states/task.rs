@@ -2,14 +2,16 @@
 //!
 //! It must never run anything: it says what to run.
 
-use super::resource::{Resource, ResourceError};
-use super::{Next, Outcome};
+use super::resource::Resource;
+use super::{Exit, Handlers, Next};
+use crate::assign::Assign;
 use crate::context_object::ContextObject;
-use crate::data_flow::{Paths, ResultFlow, place, select};
+use crate::data_flow::{Paths, ResultFlow, select};
 use crate::definition::Fields;
 use crate::limits;
+use crate::payload_template::PayloadTemplate;
 use crate::query_path::QueryPath;
-use crate::retry::{Catcher, Retrier, error_output, parse_list};
+use crate::retry::{Catcher, Retrier, parse_list};
 use crate::states_error::StatesError;
 use serde_json::Value;
 
@@ -17,11 +19,15 @@ use serde_json::Value;
 #[derive(Clone, Debug)]
 pub(crate) struct TaskState {
     pub(crate) resource: Resource,
+    /// Place of the field, for a host that cannot run it.
+    pub(crate) resource_at: String,
     paths: Paths,
     flow: ResultFlow,
     timeout: Option<Seconds>,
     heartbeat: Option<Seconds>,
-    pub(crate) retriers: Vec<Retrier>,
+    credentials: Option<PayloadTemplate>,
+    assign: Assign,
+    retriers: Vec<Retrier>,
     catchers: Vec<Catcher>,
     next: Next,
 }
@@ -39,6 +45,8 @@ pub(crate) struct Scheduled {
     pub(crate) parameters: Value,
     pub(crate) timeout_seconds: Option<u64>,
     pub(crate) heartbeat_seconds: Option<u64>,
+    /// `RoleArn` of `Credentials`, shown in history. Modules have no use for it.
+    pub(crate) role_arn: Option<String>,
 }
 
 impl TaskState {
@@ -53,18 +61,20 @@ impl TaskState {
         {
             fields.problem("HeartbeatSeconds", "HeartbeatSeconds must be smaller than TimeoutSeconds");
         }
-        if fields.get("Credentials").is_some() {
-            fields.not_supported("Credentials", "Credentials");
-        }
+        let credentials = fields.payload_template("Credentials");
+        let assign = Assign::parse(fields);
         let retriers = parse_list(fields, "Retry", Retrier::parse);
         let catchers = parse_list(fields, "Catch", Catcher::parse);
         let next = Next::parse(fields);
         Some(TaskState {
             resource: resource?,
+            resource_at: fields.at("Resource"),
             paths,
             flow,
             timeout,
             heartbeat,
+            credentials,
+            assign,
             retriers,
             catchers,
             next: next?,
@@ -80,8 +90,11 @@ impl TaskState {
         let input = self.paths.input(raw, context)?;
         let timeout_seconds = Seconds::resolve(self.timeout.as_ref(), &input, context)?;
         let heartbeat_seconds = Seconds::resolve(self.heartbeat.as_ref(), &input, context)?;
+        let credentials = self.credentials.as_ref().map(|template| template.evaluate(&input, context));
+        let role_arn =
+            credentials.transpose()?.and_then(|given| given["RoleArn"].as_str().map(str::to_owned));
         let parameters = self.flow.parameters(input, context)?;
-        Ok(Scheduled { parameters, timeout_seconds, heartbeat_seconds })
+        Ok(Scheduled { parameters, timeout_seconds, heartbeat_seconds, role_arn })
     }
 
     /// The exit with the task's result.
@@ -90,17 +103,14 @@ impl TaskState {
         raw: &Value,
         result: Value,
         context: &ContextObject<'_>,
-    ) -> Result<Outcome, StatesError> {
+    ) -> Result<Exit, StatesError> {
+        let assigned = self.assign.evaluate(&result, context)?;
         let output = self.paths.output(self.flow.merge(raw, result, context)?, context)?;
-        Ok(Outcome::Exit { output, next: self.next.clone() })
+        Ok(Exit { output, assigned, next: self.next.clone() })
     }
 
-    /// The exit through the first catcher that matches; `None` when none does.
-    /// A catcher's output skips ResultSelector and OutputPath (recorded).
-    pub(crate) fn caught(&self, raw: &Value, error: &StatesError) -> Option<Result<Outcome, StatesError>> {
-        let catcher = self.catchers.iter().find(|catcher| catcher.matches(error))?;
-        let output = place(catcher.result_path.as_ref(), raw, error_output(error));
-        Some(output.map(|output| Outcome::Exit { output, next: Next::State(catcher.next.clone()) }))
+    pub(super) fn handlers(&self) -> Handlers<'_> {
+        Handlers { retriers: &self.retriers, catchers: &self.catchers }
     }
 }
 
@@ -109,19 +119,12 @@ fn parse_resource(fields: &mut Fields<'_>) -> Option<Resource> {
         return None;
     }
     let text = fields.string("Resource")?;
-    match Resource::parse(text) {
-        Ok(resource) => Some(resource),
-        Err(ResourceError::NotSupported) => {
-            fields.not_supported("Resource", &format!("The resource {text}"));
-            None
-        }
-        Err(ResourceError::NotRecognized) => {
-            let why =
-                "The value is not a valid resource ARN, or the resource is not available in this region.";
-            fields.problem("Resource", format!("The resource provided {text} is not recognized. {why}"));
-            None
-        }
+    let resource = Resource::parse(text);
+    if resource.is_none() {
+        let why = "The value is not a valid resource ARN, or the resource is not available in this region.";
+        fields.problem("Resource", format!("The resource provided {text} is not recognized. {why}"));
     }
+    resource
 }
 
 impl Seconds {

@@ -1,6 +1,7 @@
 //! The Wait state (specification, "Wait State"): Seconds, SecondsPath, Timestamp, TimestampPath.
 
-use super::{Next, Outcome};
+use super::{Exit, Next, Outcome};
+use crate::assign::Assign;
 use crate::context_object::ContextObject;
 use crate::data_flow::Paths;
 use crate::definition::Fields;
@@ -15,6 +16,7 @@ use serde_json::Value;
 pub(crate) struct WaitState {
     paths: Paths,
     until: Until,
+    assign: Assign,
     next: Next,
 }
 
@@ -31,8 +33,9 @@ const FORMS: [&str; 4] = ["Seconds", "SecondsPath", "Timestamp", "TimestampPath"
 impl WaitState {
     pub(super) fn parse(fields: &mut Fields<'_>) -> Option<WaitState> {
         let paths = Paths::parse(fields);
+        let assign = Assign::parse(fields);
         let next = Next::parse(fields);
-        Some(WaitState { paths, until: Until::parse(fields)?, next: next? })
+        Some(WaitState { paths, until: Until::parse(fields)?, assign, next: next? })
     }
 
     pub(super) fn enter(
@@ -47,15 +50,16 @@ impl WaitState {
             return Err(StatesError::runtime("Wait state delay is too long."));
         }
         if until <= at {
-            return self.exit(raw, context);
+            return self.exit(raw, context).map(Outcome::Exit);
         }
         Ok(Outcome::WaitUntil(until))
     }
 
     /// The exit when the time has come.
-    pub(crate) fn exit(&self, raw: &Value, context: &ContextObject<'_>) -> Result<Outcome, StatesError> {
+    pub(crate) fn exit(&self, raw: &Value, context: &ContextObject<'_>) -> Result<Exit, StatesError> {
         let input = self.paths.input(raw, context)?.into_owned();
-        Ok(Outcome::Exit { output: self.paths.output(input, context)?, next: self.next.clone() })
+        let assigned = self.assign.evaluate(&input, context)?;
+        Ok(Exit { output: self.paths.output(input, context)?, assigned, next: self.next.clone() })
     }
 }
 

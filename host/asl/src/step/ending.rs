@@ -8,44 +8,66 @@ use serde_json::Value;
 
 impl Step<'_> {
     pub(super) fn succeed(&mut self, previous_event_id: u64, output: Value) {
-        self.record(previous_event_id, HistoryDetails::ExecutionSucceeded { output: output.to_string() });
-        self.execution.output = Some(output);
+        if self.history_full {
+            return;
+        }
+        self.record_end(previous_event_id, HistoryDetails::ExecutionSucceeded { output: output.to_string() });
+        self.execution.progress.output = Some(output);
         self.close(Status::Succeeded);
     }
 
     pub(super) fn fail(&mut self, previous_event_id: u64, failure: StatesError) {
-        let StatesError { error, cause } = failure;
-        self.record(
-            previous_event_id,
-            HistoryDetails::ExecutionFailed { error: error.clone(), cause: cause.clone() },
-        );
-        self.execution.error = error;
-        self.execution.cause = cause;
-        self.close(Status::Failed);
+        if self.history_full {
+            return;
+        }
+        self.end_failed(previous_event_id, failure);
+    }
+
+    /// The history has no room for what the execution would do next (quota: history events).
+    pub(super) fn history_overflowed(&mut self) {
+        let limit = self.execution.context.quotas.history_events;
+        let cause = format!("The execution reached the maximum number of history events ({limit}).");
+        self.end_failed(self.execution.progress.last_event_id, StatesError::runtime(cause));
     }
 
     /// StopExecution. The event has no causal parent (recorded).
     pub(super) fn abort(&mut self, error: Option<String>, cause: Option<String>) {
-        self.record(0, HistoryDetails::ExecutionAborted { error: error.clone(), cause: cause.clone() });
-        self.execution.error = error;
-        self.execution.cause = cause;
+        self.record_end(0, HistoryDetails::ExecutionAborted { error: error.clone(), cause: cause.clone() });
+        self.execution.progress.error = error;
+        self.execution.progress.cause = cause;
         self.close(Status::Aborted);
     }
 
     /// The machine's `TimeoutSeconds` ran out: neither error nor cause (recorded).
     pub(super) fn time_out(&mut self) {
-        self.record(0, HistoryDetails::ExecutionTimedOut { error: None, cause: None });
+        self.record_end(0, HistoryDetails::ExecutionTimedOut { error: None, cause: None });
         self.close(Status::TimedOut);
     }
 
+    fn end_failed(&mut self, previous_event_id: u64, failure: StatesError) {
+        let StatesError { error, cause } = failure;
+        let details = HistoryDetails::ExecutionFailed { error: error.clone(), cause: cause.clone() };
+        self.record_end(previous_event_id, details);
+        self.execution.progress.error = error;
+        self.execution.progress.cause = cause;
+        self.close(Status::Failed);
+    }
+
     fn close(&mut self, status: Status) {
-        self.execution.status = status;
-        self.execution.stop_time = Some(self.at);
-        for branch in std::mem::take(&mut self.execution.branches).into_values() {
-            self.commands.push(Command::Cancel(branch.activity.work()));
-        }
-        if self.execution.deadline.is_some() {
+        let progress = &mut self.execution.progress;
+        progress.status = status;
+        progress.stop_time = Some(self.at);
+        progress.variable_bytes = 0;
+        if progress.deadline.is_some() {
             self.commands.push(Command::Cancel(WorkId::EXECUTION));
         }
+        self.runnable.clear();
+        for (id, branch) in std::mem::take(&mut self.execution.branches) {
+            self.changed.branches.insert(id);
+            self.commands.extend(branch.activity.work().map(Command::Cancel));
+        }
+        self.changed.joins.extend(std::mem::take(&mut self.execution.joins).into_keys());
+        self.changed.variables.extend(std::mem::take(&mut self.execution.variables).into_keys());
+        self.execution.results.clear();
     }
 }

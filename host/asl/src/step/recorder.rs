@@ -7,10 +7,21 @@ use crate::execution::Branch;
 use crate::history::{HistoryDetails, HistoryEvent};
 
 impl Step<'_> {
-    /// Appends an event caused by `previous_event_id`; gives its id.
+    /// Appends an event caused by `previous_event_id`; gives its id. The last place of a history is kept for the
+    /// event that ends it ([`Step::record_end`]): where no other is left, the execution will fail.
     pub(super) fn record(&mut self, previous_event_id: u64, details: HistoryDetails) -> u64 {
-        self.execution.last_event_id += 1;
-        let id = self.execution.last_event_id;
+        if self.execution.progress.last_event_id + 1 >= self.execution.context.quotas.history_events {
+            self.history_full = true;
+            return self.execution.progress.last_event_id;
+        }
+        self.record_end(previous_event_id, details)
+    }
+
+    /// Appends the event that ends the execution.
+    pub(super) fn record_end(&mut self, previous_event_id: u64, details: HistoryDetails) -> u64 {
+        self.execution.progress.last_event_id += 1;
+        let id = self.execution.progress.last_event_id;
+        self.bytes += details.payload_bytes();
         self.history.push(HistoryEvent { id, previous_event_id, timestamp: self.at, details });
         id
     }

@@ -1,46 +1,124 @@
 //! The life of a task: scheduled, ended, retried, caught.
 
 use super::Step;
-use crate::context_object::ContextObject;
-use crate::execution::{Activity, Branch, BranchId, Command, PendingTask};
-use crate::history::{HistoryDetails, TaskScheduled};
-use crate::limits;
-use crate::states::{Outcome, Resource, Scheduled, State, TaskState};
+use crate::execution::{Activity, Branch, BranchId, Command, PendingTask, Work};
+use crate::history::{HistoryDetails, Request, TaskScheduled};
+use crate::states::{Outcome, Pattern, Resource, Scheduled, State, TaskState};
 use crate::states_error::StatesError;
 use serde_json::Value;
 
 impl<'m> Step<'m> {
-    /// Records a task as scheduled and started, and gives the activity that waits for it.
-    pub(super) fn schedule(&mut self, branch: &mut Branch, scheduled: Scheduled) -> Activity {
-        let work = self.new_work();
-        let resource = match self.task(branch) {
+    /// Records a task as scheduled, and gives the activity that waits for it.
+    pub(super) fn schedule(&mut self, id: BranchId, branch: &mut Branch, scheduled: Scheduled) -> Activity {
+        let work = self.new_work(id);
+        let resource = match self.state(branch).and_then(State::task) {
             Some(task) => task.resource.clone(),
             None => Resource::Function { arn: String::new() },
         };
-        let (scheduled_event, started_event) = self.scheduled_events(&resource, &scheduled);
-        self.record_in(branch, scheduled_event);
-        self.record_in(branch, started_event);
+        for event in self.scheduled_events(&resource, &scheduled) {
+            self.record_in(branch, event);
+        }
         let attempt = u32::try_from(branch.retries.iter().sum::<u64>()).unwrap_or(u32::MAX);
+        // Only who has a token can send a heartbeat.
+        let heartbeat_seconds = scheduled.heartbeat_seconds.filter(|_| resource.has_token());
+        // An activity's time begins when a worker takes it.
+        let waits_for_worker = matches!(resource, Resource::Activity { .. });
+        let from_now = |seconds: Option<u64>| {
+            seconds.filter(|_| !waits_for_worker).map(|seconds| self.at.plus_seconds(seconds))
+        };
         Activity::Task(Box::new(PendingTask {
             work,
             resource: resource.as_str().to_owned(),
             parameters: scheduled.parameters,
-            deadline: scheduled.timeout_seconds.map(|seconds| self.at.plus_seconds(seconds)),
+            timeout_seconds: scheduled.timeout_seconds,
+            deadline: from_now(scheduled.timeout_seconds),
+            heartbeat_seconds,
+            heartbeat_deadline: from_now(heartbeat_seconds),
             attempt,
+            submitted: false,
         }))
+    }
+
+    /// A worker took an activity's task: its time begins.
+    pub(super) fn task_started(&mut self, id: BranchId, worker_name: Option<String>) {
+        let at = self.at;
+        self.update_task(id, |task, pending| {
+            let is_activity = matches!(task.resource, Resource::Activity { .. });
+            if !is_activity || pending.submitted {
+                return None;
+            }
+            pending.submitted = true;
+            pending.deadline = pending.timeout_seconds.map(|seconds| at.plus_seconds(seconds));
+            pending.heartbeat_deadline = pending.heartbeat_seconds.map(|seconds| at.plus_seconds(seconds));
+            Some(HistoryDetails::ActivityStarted { worker_name })
+        });
+    }
+
+    /// The service accepted the request; the result comes later.
+    pub(super) fn task_submitted(&mut self, id: BranchId, output: &Value) {
+        let at = self.at;
+        self.update_task(id, |task, pending| {
+            let Resource::Integration { service, action, pattern, .. } = &task.resource else { return None };
+            if *pattern == Pattern::RequestResponse || pending.submitted {
+                return None;
+            }
+            pending.submitted = true;
+            pending.heartbeat_deadline = pending.heartbeat_seconds.map(|seconds| at.plus_seconds(seconds));
+            Some(HistoryDetails::TaskSubmitted {
+                resource_type: service.clone(),
+                resource: action.clone(),
+                output: output.to_string(),
+            })
+        });
+    }
+
+    /// SendTaskHeartbeat: the time to the next one begins anew. It leaves no event.
+    pub(super) fn task_heartbeat(&mut self, id: BranchId) {
+        let at = self.at;
+        self.update_task(id, |_, pending| {
+            pending.heartbeat_deadline = pending.heartbeat_seconds.map(|seconds| at.plus_seconds(seconds));
+            None
+        });
+    }
+
+    /// Changes a task that goes on waiting, and sets its timer anew.
+    fn update_task(
+        &mut self,
+        id: BranchId,
+        change: impl FnOnce(&TaskState, &mut PendingTask) -> Option<HistoryDetails>,
+    ) {
+        let Some(mut branch) = self.execution.branches.remove(&id) else { return };
+        let task = self.state(&branch).and_then(State::task);
+        if let (Some(task), Activity::Task(pending)) = (task, &mut branch.activity) {
+            let before = pending.clone();
+            let event = change(task, pending);
+            let (work, deadline) = (pending.work, pending.next_deadline());
+            let moved = before != *pending;
+            if let Some(event) = event {
+                self.record_in(&mut branch, event);
+            }
+            if moved {
+                self.changed.branches.insert(id);
+                if let Some(at) = deadline {
+                    self.dispatch(Work::Timer { work, at });
+                }
+            }
+        }
+        self.execution.branches.insert(id, branch);
     }
 
     /// A task gave its result.
     pub(super) fn task_succeeded(&mut self, id: BranchId, result: Value) {
         let Some((mut branch, task)) = self.take_task(id) else { return };
         let text = result.to_string();
-        if text.len() > limits::PAYLOAD_BYTES {
+        if text.len() > self.execution.context.quotas.payload_bytes {
             let error = StatesError::data_limit_exceeded(task.resource.origin());
-            self.end_task(id, branch, task, error);
+            self.end_task(id, branch, task, &error, false);
             return;
         }
         let details = match &task.resource {
             Resource::Function { .. } => HistoryDetails::LambdaFunctionSucceeded { output: text },
+            Resource::Activity { .. } => HistoryDetails::ActivitySucceeded { output: text },
             Resource::Integration { service, action, .. } => HistoryDetails::TaskSucceeded {
                 resource_type: service.clone(),
                 resource: action.clone(),
@@ -48,119 +126,88 @@ impl<'m> Step<'m> {
             },
         };
         self.record_in(&mut branch, details);
-        let context = ContextObject::new(&self.execution, &branch, Some(branch.retries.iter().sum()));
-        let outcome = task.succeeded(&branch.input, result, &context);
-        self.carry_on(id, branch, outcome);
+        let outcome = task.succeeded(&branch.input, result, &self.context(id, &branch));
+        self.carry_on(id, branch, outcome.map(Outcome::Exit));
     }
 
-    /// A task failed, or its time ran out.
-    pub(super) fn task_failed(&mut self, id: BranchId, error: StatesError) {
+    /// A task failed.
+    pub(super) fn task_failed(&mut self, id: BranchId, error: &StatesError) {
         if let Some((branch, task)) = self.take_task(id) {
-            self.end_task(id, branch, task, error);
+            let timed_out = error.is(StatesError::TIMEOUT) && error.cause.is_none();
+            self.end_task(id, branch, task, error, timed_out);
         }
     }
 
-    /// A back-off passed: schedule the task again. There is no new Entered event (recorded).
-    pub(super) fn task_retried(&mut self, id: BranchId) {
-        let Some((branch, task)) = self.take_task(id) else { return };
-        if self.history_is_full(&branch) {
-            return;
+    /// A task's time ran out, or a heartbeat did not come.
+    pub(super) fn task_timed_out(&mut self, id: BranchId, heartbeat: bool) {
+        if let Some((branch, task)) = self.take_task(id) {
+            let error = if heartbeat { StatesError::heartbeat_timeout() } else { StatesError::timeout() };
+            self.end_task(id, branch, task, &error, true);
         }
-        let context = ContextObject::new(&self.execution, &branch, Some(branch.retries.iter().sum()));
-        let outcome = task.schedule(&branch.input, &context).map(Outcome::Schedule);
-        self.carry_on(id, branch, outcome);
     }
 
-    /// The exit through a matching catcher of the branch's state.
-    pub(super) fn caught(
-        &self,
-        branch: &Branch,
+    /// Records the failure, then retries, catches, or fails the branch: in this order (specification, "Errors").
+    fn end_task(
+        &mut self,
+        id: BranchId,
+        mut branch: Branch,
+        task: &TaskState,
         error: &StatesError,
-    ) -> Option<Result<Outcome, StatesError>> {
-        self.task(branch)?.caught(&branch.input, error)
-    }
-
-    /// Records the failure, then retries, catches, or fails the execution: in this order (specification, "Errors").
-    fn end_task(&mut self, id: BranchId, mut branch: Branch, task: &TaskState, error: StatesError) {
-        let details = failure_event(&task.resource, &error);
-        self.record_in(&mut branch, details);
-        if let Some(delay) = self.next_retry(&mut branch, task, &error) {
-            let work = self.new_work();
-            let until = self.at.plus_milliseconds(delay);
-            self.suspend(id, branch, Activity::BackingOff { work, until });
-            return;
+        timed_out: bool,
+    ) {
+        // A missed heartbeat is called a time-out wherever it is shown; Retry and Catch tell them apart (recorded).
+        let shown = if timed_out { StatesError::timeout() } else { error.clone() };
+        self.record_in(&mut branch, failure_event(&task.resource, &shown, timed_out));
+        if let Some(delay) = self.next_retry(&mut branch, error) {
+            self.back_off(id, branch, delay);
+        } else {
+            self.catch_or_fail_as(id, branch, error, shown);
         }
-        match self.caught(&branch, &error) {
-            Some(outcome) => self.carry_on(id, branch, outcome),
-            None => self.fail(branch.previous_event_id, error),
-        }
-    }
-
-    /// Counts a retry and gives its back-off in milliseconds; `None` when no retrier allows one.
-    fn next_retry(&self, branch: &mut Branch, task: &TaskState, error: &StatesError) -> Option<i64> {
-        let index = task.retriers.iter().position(|retrier| retrier.matches(error))?;
-        let retrier = &task.retriers[index];
-        branch.retries.resize(task.retriers.len(), 0);
-        let made = branch.retries[index];
-        if !retrier.allows(made) {
-            return None;
-        }
-        branch.retries[index] += 1;
-        let seed = self.execution.context.seed ^ branch.previous_event_id.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        Some(retrier.delay_milliseconds(made, &mut fastrand::Rng::with_seed(seed)))
     }
 
     /// Takes a branch out of its task; whatever still runs for it is cancelled.
     fn take_task(&mut self, id: BranchId) -> Option<(Branch, &'m TaskState)> {
-        let task = self.task(self.execution.branches.get(&id)?)?;
-        let branch = self.execution.branches.remove(&id)?;
-        self.commands.push(Command::Cancel(branch.activity.work()));
+        let task = self.state(self.execution.branches.get(&id)?)?.task()?;
+        let branch = self.take_branch(id)?;
+        self.commands.extend(branch.activity.work().map(Command::Cancel));
         Some((branch, task))
     }
 
-    fn task(&self, branch: &Branch) -> Option<&'m TaskState> {
-        match self.machine.states.get(&branch.state)? {
-            State::Task(task) => Some(task),
-            State::Pass(_) | State::Choice(_) | State::Wait(_) | State::Succeed(_) | State::Fail(_) => None,
-        }
-    }
-
-    fn scheduled_events(
-        &self,
-        resource: &Resource,
-        scheduled: &Scheduled,
-    ) -> (HistoryDetails, HistoryDetails) {
-        let parameters = scheduled.parameters.to_string();
+    fn scheduled_events(&self, resource: &Resource, scheduled: &Scheduled) -> Vec<HistoryDetails> {
+        let request = Request {
+            input: scheduled.parameters.to_string(),
+            timeout_in_seconds: scheduled.timeout_seconds,
+            heartbeat_in_seconds: scheduled.heartbeat_seconds,
+            role_arn: scheduled.role_arn.clone(),
+        };
         match resource {
-            Resource::Function { arn } => (
-                HistoryDetails::LambdaFunctionScheduled {
-                    resource: arn.clone(),
-                    input: parameters,
-                    timeout_in_seconds: scheduled.timeout_seconds,
-                },
+            Resource::Function { arn } => vec![
+                HistoryDetails::LambdaFunctionScheduled { resource: arn.clone(), request },
                 HistoryDetails::LambdaFunctionStarted,
-            ),
-            Resource::Integration { service, action, .. } => (
+            ],
+            Resource::Activity { arn } => {
+                vec![HistoryDetails::ActivityScheduled { resource: arn.clone(), request }]
+            }
+            Resource::Integration { service, action, .. } => vec![
                 HistoryDetails::TaskScheduled(Box::new(TaskScheduled {
                     resource_type: service.clone(),
                     resource: action.clone(),
                     region: self.execution.context.region.clone(),
-                    parameters,
-                    timeout_in_seconds: scheduled.timeout_seconds,
-                    heartbeat_in_seconds: scheduled.heartbeat_seconds,
+                    request,
                 })),
                 HistoryDetails::TaskStarted { resource_type: service.clone(), resource: action.clone() },
-            ),
+            ],
         }
     }
 }
 
-fn failure_event(resource: &Resource, failure: &StatesError) -> HistoryDetails {
+fn failure_event(resource: &Resource, failure: &StatesError, timed_out: bool) -> HistoryDetails {
     let StatesError { error, cause } = failure.clone();
-    let timed_out = failure.is(StatesError::TIMEOUT) && failure.cause.is_none();
     match (resource, timed_out) {
         (Resource::Function { .. }, true) => HistoryDetails::LambdaFunctionTimedOut { error, cause },
         (Resource::Function { .. }, false) => HistoryDetails::LambdaFunctionFailed { error, cause },
+        (Resource::Activity { .. }, true) => HistoryDetails::ActivityTimedOut { error, cause },
+        (Resource::Activity { .. }, false) => HistoryDetails::ActivityFailed { error, cause },
         (Resource::Integration { service, action, .. }, timed_out) => {
             let (resource_type, resource) = (service.clone(), action.clone());
             if timed_out {

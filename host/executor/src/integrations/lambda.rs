@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
-use stepwell_asl::{StatesError, Timestamp};
+use stepwell_asl::{Resource, StatesError, Timestamp};
 use stepwell_store::LogLine;
 
 /// A call of a function.
@@ -87,6 +87,14 @@ impl Lambda {
 
 #[async_trait]
 impl Integration for Lambda {
+    fn runs(&self, resource: &Resource) -> bool {
+        match resource {
+            Resource::Function { .. } => true,
+            Resource::Activity { .. } => false,
+            Resource::Integration { service, action, .. } => service == "lambda" && action == "invoke",
+        }
+    }
+
     async fn run(&self, request: TaskRequest) -> TaskOutcome {
         let invocation = match Invocation::new(&request) {
             Ok(invocation) => invocation,

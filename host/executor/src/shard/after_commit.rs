@@ -6,11 +6,12 @@ use crate::error::{StartError, StopError};
 use crate::integration::{TaskOutcome, TaskRequest};
 use crate::limits;
 use futures_util::FutureExt;
+use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use stepwell_asl::{Command, EventKind, StatesError, Status, TaskWork, Work, WorkId};
+use stepwell_asl::{BranchId, Command, EventKind, StatesError, Status, TaskWork, Work, WorkId};
 use stepwell_store::{ExecutionId, StoreError};
-use tracing::{error, warn};
+use tracing::{debug, error, warn};
 
 impl Shard {
     /// Makes a turn durable. `Ok` is the point of no return: only then does anything become visible.
@@ -59,7 +60,7 @@ impl Shard {
             }
         }
         tokio::time::sleep(limits::COMMIT_RETRY).await;
-        for id in turn.touched {
+        for id in turn.touched.into_iter().collect::<BTreeSet<_>>() {
             self.reload(id).await;
         }
         for occurrence in turn.occurrences.into_iter().rev() {
@@ -90,7 +91,7 @@ impl Shard {
     pub(super) fn dispatch_pending(&mut self, id: ExecutionId) {
         let Some(live) = self.live.get(&id) else { return };
         let pending = live.execution.pending();
-        let owed: Vec<WorkId> = pending.iter().map(work_id).collect();
+        let owed: BTreeSet<WorkId> = pending.iter().map(work_id).collect();
         let running: Vec<WorkId> = live.tasks.keys().chain(live.timers.keys()).copied().collect();
         for work in running.into_iter().filter(|work| !owed.contains(work)) {
             self.cancel(id, work);
@@ -113,7 +114,9 @@ impl Shard {
             Work::Task(task) => self.begin_task(id, task),
             Work::Timer { work, at } => {
                 if let Some(live) = self.live.get_mut(&id) {
-                    live.timers.insert(work, at);
+                    if let Some(earlier) = live.timers.insert(work, at) {
+                        self.timers.clear(earlier, id, work);
+                    }
                     self.timers.set(at, id, work);
                 }
             }
@@ -171,9 +174,26 @@ impl Shard {
     }
 
     fn forget_if_ended(&mut self, id: ExecutionId) {
-        if self.live.get(&id).is_some_and(|live| live.execution.status != Status::Running) {
-            self.forget(id);
+        let Some(live) = self.live.get(&id) else { return };
+        let progress = &live.execution.progress;
+        if progress.status == Status::Running {
+            return;
         }
+        if progress.last_branch > BranchId::ROOT {
+            self.sweep(id);
+        }
+        self.forget(id);
+    }
+
+    /// Removes what an ended execution with several branches has left in the store; nobody waits for it. What a
+    /// crash or a failure leaves, the next start removes ([`crate::Executor::open`]).
+    fn sweep(&self, id: ExecutionId) {
+        let store = self.store.clone();
+        tokio::spawn(async move {
+            if let Err(failure) = store.sweep(id).await {
+                debug!(%failure, execution = ?id, "an ended execution's parts stay until the next start");
+            }
+        });
     }
 
     fn forget(&mut self, id: ExecutionId) {

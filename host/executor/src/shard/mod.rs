@@ -20,7 +20,7 @@ use live::Live;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
-use stepwell_asl::{EventKind, Execution, Timestamp};
+use stepwell_asl::{EventKind, Execution, Quotas, Timestamp};
 use stepwell_store::{ExecutionId, LogLine, StartRecord, Store};
 use timers::Timers;
 use tokio::sync::{mpsc, oneshot};
@@ -61,6 +61,7 @@ pub(crate) struct Shard {
     machines: Arc<Machines>,
     integration: Arc<dyn Integration>,
     clock: Arc<dyn Clock>,
+    quotas: Quotas,
     /// For the tasks that this shard starts.
     sender: mpsc::Sender<Message>,
     inbox: mpsc::Receiver<Message>,
@@ -81,6 +82,7 @@ struct Closing {
 impl Shard {
     pub(crate) fn new(
         (store, machines, integration, clock): (Store, Arc<Machines>, Arc<dyn Integration>, Arc<dyn Clock>),
+        quotas: Quotas,
         sender: mpsc::Sender<Message>,
         inbox: mpsc::Receiver<Message>,
     ) -> Shard {
@@ -89,6 +91,7 @@ impl Shard {
             machines,
             integration,
             clock,
+            quotas,
             sender,
             inbox,
             live: BTreeMap::new(),

@@ -29,7 +29,7 @@ impl Shard {
     async fn existing(&self, request: &StartRequest) -> Result<Option<Started>, StartError> {
         let arn = &request.execution_arn;
         if let Some(live) = self.names.get(arn).and_then(|id| self.live.get(id)) {
-            let repeats = live.record.input == request.input && live.execution.stop_time.is_none();
+            let repeats = live.record.input == request.input && live.execution.progress.stop_time.is_none();
             let started_at = live.execution.context.start_time;
             if repeats {
                 return Ok(Some(Started { execution_arn: arn.clone(), started_at }));
@@ -65,15 +65,15 @@ impl Shard {
             region: request.region,
             start_time: now,
             seed: seed(id),
+            quotas: self.quotas,
         };
         let started = Started { execution_arn: context.execution_arn.clone(), started_at: now };
         let mut live = Live::new(machine, record, Execution::new(context, request.input_value));
         let transition = live.step(now, EventKind::Start);
+        let kept = turn.changes.start(id, &live.record, &transition);
         live.execution = transition.execution;
-        let size = turn.changes.bytes();
-        let kept = turn.changes.start(id, &live.record, &live.execution, &transition.history);
         turn.keep(kept);
-        turn.count(turn.changes.bytes().saturating_sub(size));
+        turn.count();
         turn.touched.push(id);
         turn.commands.push((id, transition.commands));
         turn.replies.push(Reply::Start(reply, started));

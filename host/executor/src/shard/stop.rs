@@ -26,7 +26,7 @@ impl Shard {
         self.apply(Occurrence { id, kind, log: Vec::new() }, turn);
         // The caller is told when the commit fails, and decides whether to ask again.
         turn.occurrences.retain(|kept| kept.id != id || !matches!(kept.kind, EventKind::Stop { .. }));
-        let stopped_at = self.live.get(&id).and_then(|live| live.execution.stop_time);
+        let stopped_at = self.live.get(&id).and_then(|live| live.execution.progress.stop_time);
         turn.replies.push(Reply::Stop(reply, stopped_at.unwrap_or_else(|| self.clock.now())));
     }
 
@@ -35,6 +35,9 @@ impl Shard {
         let missing = || StopError::DoesNotExist { arn: execution_arn.to_owned() };
         let id = self.store.execution_id(execution_arn).await?.ok_or_else(missing)?;
         let execution = self.store.checkpoint(id).await?.ok_or_else(missing)?;
-        execution.stop_time.ok_or(StopError::Store(StoreError::Invalid("an open execution is not in memory")))
+        execution
+            .progress
+            .stop_time
+            .ok_or(StopError::Store(StoreError::Invalid("an open execution is not in memory")))
     }
 }

@@ -39,18 +39,22 @@ impl Timers {
 mod tests {
     use super::*;
 
+    fn work(serial: u64) -> WorkId {
+        WorkId { branch: stepwell_asl::BranchId::ROOT, serial }
+    }
+
     #[test]
     fn timers_fire_in_order_and_not_before_their_time() {
         let (one, two) = (ExecutionId([1; 16]), ExecutionId([2; 16]));
         let mut timers = Timers::default();
-        timers.set(Timestamp(20), one, WorkId(1));
-        timers.set(Timestamp(10), two, WorkId(1));
-        timers.set(Timestamp(15), two, WorkId(2));
-        timers.clear(Timestamp(15), two, WorkId(2));
+        timers.set(Timestamp(20), one, work(1));
+        timers.set(Timestamp(10), two, work(1));
+        timers.set(Timestamp(15), two, work(2));
+        timers.clear(Timestamp(15), two, work(2));
         assert_eq!(timers.pop_due(Timestamp(9)), None);
         assert_eq!(timers.next_due(), Some(Timestamp(10)));
-        assert_eq!(timers.pop_due(Timestamp(20)), Some((two, WorkId(1))));
-        assert_eq!(timers.pop_due(Timestamp(20)), Some((one, WorkId(1))));
+        assert_eq!(timers.pop_due(Timestamp(20)), Some((two, work(1))));
+        assert_eq!(timers.pop_due(Timestamp(20)), Some((one, work(1))));
         assert_eq!(timers.next_due(), None);
     }
 }

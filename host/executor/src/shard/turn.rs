@@ -22,7 +22,6 @@ pub(super) struct Turn {
     /// Executions that the turn has moved.
     pub(super) touched: Vec<ExecutionId>,
     events: usize,
-    bytes: usize,
 }
 
 /// Who waits for the commit, and what it will be told.
@@ -34,13 +33,14 @@ pub(super) enum Reply {
 impl Turn {
     /// Whether the turn must commit before it takes more.
     pub(super) fn is_full(&self) -> bool {
-        self.events >= limits::TURN_EVENTS || self.bytes >= limits::TURN_BYTES
+        self.events >= limits::TURN_EVENTS
+            || self.changes.bytes() >= limits::TURN_BYTES
+            || self.changes.entries() >= limits::TURN_ENTRIES
     }
 
-    /// Counts an event whose transition wrote `bytes`.
-    pub(super) fn count(&mut self, bytes: usize) {
+    /// Counts an event.
+    pub(super) fn count(&mut self) {
         self.events += 1;
-        self.bytes += bytes;
     }
 
     /// Remembers the first failure to build the batch; the turn then ends as a failed commit.
@@ -56,20 +56,20 @@ impl Shard {
     pub(super) fn apply(&mut self, occurrence: Occurrence, turn: &mut Turn) {
         let now = self.clock.now();
         let Some(live) = self.live.get_mut(&occurrence.id) else { return };
-        let before = live.execution.last_event_id;
+        let before = (live.execution.progress.last_event_id, live.execution.progress.last_branch);
         let transition = live.step(now, occurrence.kind.clone());
-        live.execution = transition.execution;
         if transition.history.is_empty() && transition.commands.is_empty() {
+            live.execution = transition.execution;
             return;
         }
         let (id, machine) = (occurrence.id, live.record.machine);
-        let size = turn.changes.bytes();
-        let kept = turn.changes.transition(id, machine, &live.execution, &transition.history);
+        let (last_event, last_branch) = before;
+        let kept = turn.changes.transition(id, machine, &transition, last_branch);
+        live.execution = transition.execution;
         turn.keep(kept);
-        let next_event = before + 1;
-        let logged = turn.changes.log(id, next_event, &occurrence.log);
+        let logged = turn.changes.log(id, last_event + 1, &occurrence.log);
         turn.keep(logged);
-        turn.count(turn.changes.bytes().saturating_sub(size));
+        turn.count();
         turn.touched.push(id);
         turn.commands.push((id, transition.commands));
         turn.occurrences.push(occurrence);

@@ -1,14 +1,13 @@
 //! CreateStateMachine (API reference, section 2.1; idempotency, section 1.12).
 
 use serde_json::{Value, json};
-use stepwell_asl::{Severity, StateMachine};
 use stepwell_store::{Changes, MachineId, MachineRecord, StoreError};
 use uuid::Uuid;
 
 use super::constraints::{Fields, check_name};
 use super::error::ApiError;
 use super::machine_settings::MachineSettings;
-use super::{Answer, Call, arn, machine};
+use super::{Answer, Call, arn, definition, machine};
 use crate::limits;
 use crate::server::Server;
 
@@ -24,7 +23,7 @@ struct Wish {
 }
 
 pub(super) async fn handle(server: &Server, mut call: Call) -> Answer {
-    let wish = Wish::read(&mut call.fields)?;
+    let wish = Wish::read(server, &mut call.fields)?;
     let arn = arn::machine_arn(&server.identity, &wish.name);
     arn::check_key(&arn)?;
     // A conflict means that another request has just created the machine: then that one is compared with.
@@ -44,16 +43,8 @@ pub(super) async fn handle(server: &Server, mut call: Call) -> Answer {
     Err(StoreError::Conflict.into())
 }
 
-/// Parses a definition. Errors: `InvalidDefinition` with every problem that is an error.
-pub(super) fn check_definition(text: &str) -> Result<(), ApiError> {
-    let Err(problems) = StateMachine::parse(text) else { return Ok(()) };
-    let errors = problems.iter().filter(|problem| problem.severity == Severity::Error);
-    let errors: Vec<String> = errors.map(ToString::to_string).collect();
-    Err(ApiError::InvalidDefinition(errors.join(", ")))
-}
-
 impl Wish {
-    fn read(fields: &mut Fields) -> Result<Wish, ApiError> {
+    fn read(server: &Server, fields: &mut Fields) -> Result<Wish, ApiError> {
         let wish = Wish {
             name: fields.required_text("name", 1, limits::NAME_CHARACTERS),
             definition: fields.required_text("definition", 1, limits::DEFINITION_CHARACTERS),
@@ -69,7 +60,7 @@ impl Wish {
             ));
         }
         wish.settings.check()?;
-        check_definition(&wish.definition)?;
+        definition::check(server, &wish.definition)?;
         Ok(wish)
     }
 

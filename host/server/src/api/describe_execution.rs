@@ -24,7 +24,7 @@ fn describe(record: &StartRecord, execution: &Execution, included: bool, redrive
         "executionArn": execution.context.execution_arn,
         "stateMachineArn": execution.context.state_machine_arn,
         "name": execution.context.execution_name,
-        "status": execution.status.as_str(),
+        "status": execution.progress.status.as_str(),
         "startDate": execution.context.start_time.as_seconds(),
     });
     let mut set = |name: &str, value: Option<Value>| {
@@ -33,15 +33,16 @@ fn describe(record: &StartRecord, execution: &Execution, included: bool, redrive
         }
     };
     let details = json!({"included": included});
-    let output = execution.output.as_ref().filter(|_| execution.status == Status::Succeeded);
-    set("stopDate", execution.stop_time.map(|time| json!(time.as_seconds())));
+    let output =
+        execution.progress.output.as_ref().filter(|_| execution.progress.status == Status::Succeeded);
+    set("stopDate", execution.progress.stop_time.map(|time| json!(time.as_seconds())));
     set("input", included.then(|| json!(record.input)));
     set("inputDetails", Some(details.clone()));
     set("output", output.filter(|_| included).map(|output| json!(output.to_string())));
     set("outputDetails", output.map(|_| details));
     set("traceHeader", record.trace_header.as_ref().map(|header| json!(header)));
-    set("error", execution.error.as_ref().map(|error| json!(error)));
-    set("cause", execution.cause.as_ref().map(|cause| json!(cause)));
+    set("error", execution.progress.error.as_ref().map(|error| json!(error)));
+    set("cause", execution.progress.cause.as_ref().map(|cause| json!(cause)));
     set("redriveCount", Some(json!(0)));
     let status = if redrive.is_some() { "NOT_REDRIVABLE" } else { "REDRIVABLE" };
     set("redriveStatus", Some(json!(status)));
@@ -51,14 +52,14 @@ fn describe(record: &StartRecord, execution: &Execution, included: bool, redrive
 
 /// Why an execution could not be redriven, in the API's words.
 fn redrive_obstacle(execution: &Execution, machine_exists: bool, now: Timestamp) -> Option<String> {
-    let status = execution.status;
+    let status = execution.progress.status;
     if matches!(status, Status::Running | Status::Succeeded) {
         return Some(format!("Execution is {} and cannot be redriven", status.as_str()));
     }
-    let ended = execution.stop_time.unwrap_or(now);
+    let ended = execution.progress.stop_time.unwrap_or(now);
     if !machine_exists {
         Some("State machine is in DELETING status".to_owned())
-    } else if execution.last_event_id >= stepwell_asl::limits::HISTORY_EVENTS - 1 {
+    } else if execution.progress.last_event_id >= execution.context.quotas.history_events - 1 {
         Some("Execution history event limit exceeded".to_owned())
     } else if now.0.saturating_sub(ended.0) > limits::REDRIVE_MILLISECONDS {
         Some("Execution redrivable period exceeded".to_owned())
@@ -82,10 +83,11 @@ mod tests {
             region: "us-east-1".into(),
             start_time: Timestamp(0),
             seed: 0,
+            quotas: stepwell_asl::Quotas::default(),
         };
         let mut execution = Execution::new(context, json!({}));
-        execution.status = status;
-        execution.stop_time = Some(Timestamp(stopped));
+        execution.progress.status = status;
+        execution.progress.stop_time = Some(Timestamp(stopped));
         execution
     }
 
@@ -108,7 +110,7 @@ mod tests {
         let reason = |execution: &Execution, machine, now| redrive_obstacle(execution, machine, now).unwrap();
         assert_eq!(reason(&failed, true, late), "Execution redrivable period exceeded");
         assert_eq!(reason(&failed, false, Timestamp(1_000)), "State machine is in DELETING status");
-        failed.last_event_id = 24_999;
+        failed.progress.last_event_id = 24_999;
         assert_eq!(reason(&failed, true, Timestamp(1_000)), "Execution history event limit exceeded");
     }
 
@@ -121,7 +123,7 @@ mod tests {
             trace_header: None,
         };
         let mut succeeded = execution(Status::Succeeded, 5);
-        succeeded.output = Some(json!({"b": 2}));
+        succeeded.progress.output = Some(json!({"b": 2}));
         let whole = describe(&record, &succeeded, true, None);
         assert_eq!((&whole["input"], &whole["output"]), (&json!("{ \"a\":1 }"), &json!("{\"b\":2}")));
         assert_eq!(whole["outputDetails"], json!({"included": true}));

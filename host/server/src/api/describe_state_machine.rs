@@ -5,7 +5,7 @@ use serde_json::json;
 use super::arn::MachineArn;
 use super::error::ApiError;
 use super::machine_settings::{effective_logging, effective_tracing};
-use super::{Answer, Call, INCLUDED_DATA, machine};
+use super::{Answer, Call, INCLUDED_DATA, definition, machine};
 use crate::limits;
 use crate::server::Server;
 
@@ -15,17 +15,17 @@ pub(super) async fn handle(server: &Server, mut call: Call) -> Answer {
     call.fields.check()?;
     let arn = MachineArn::parse(&arn)?;
     let (record, _) = machine::require(server, &arn).await?;
-    let definition = if included == Some("METADATA_ONLY") {
+    let text = if included == Some("METADATA_ONLY") {
         "{}".to_owned()
     } else {
-        let definition = server.store.definition(record.id, record.revision).await?;
-        definition.ok_or_else(|| ApiError::internal(&format!("{} has no definition", record.arn)))?
+        let text = server.store.definition(record.id, record.revision).await?;
+        text.ok_or_else(|| ApiError::internal(&format!("{} has no definition", record.arn)))?
     };
     let mut answer = json!({
         "stateMachineArn": record.arn,
         "name": record.name,
         "status": "ACTIVE",
-        "definition": definition,
+        "definition": text,
         "roleArn": record.role_arn,
         "type": record.machine_type,
         "creationDate": record.created_at.as_seconds(),
@@ -37,6 +37,9 @@ pub(super) async fn handle(server: &Server, mut call: Call) -> Answer {
     }
     if let Some(encryption) = &record.encryption_configuration {
         answer["encryptionConfiguration"] = encryption.clone();
+    }
+    if let Some(references) = definition::variable_references(&text) {
+        answer["variableReferences"] = references;
     }
     Ok(answer)
 }

@@ -6,6 +6,7 @@
 pub(crate) mod arn;
 pub(crate) mod constraints;
 mod create_state_machine;
+mod definition;
 mod delete_state_machine;
 mod describe_execution;
 mod describe_state_machine;
@@ -81,7 +82,8 @@ pub(crate) async fn handle(State(server): State<Arc<Server>>, request: Request) 
     let request_id = Uuid::new_v4();
     let (parts, body) = request.into_parts();
     let target = target(&parts.headers).to_owned();
-    let answer = match body::read(body, &parts.headers, limits::REQUEST_BYTES).await {
+    let answer = match body::read(body, &parts.headers, limits::request_bytes(server.executor.quotas())).await
+    {
         Ok(bytes) => answer(&server, &target, &parts.headers, &bytes).await,
         Err(error) => Err(error),
     };

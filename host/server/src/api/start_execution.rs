@@ -15,7 +15,7 @@ pub(super) async fn handle(server: &Server, mut call: Call) -> Answer {
     let fields = &mut call.fields;
     let arn = fields.required_text("stateMachineArn", 1, limits::ARN_CHARACTERS);
     let name = fields.text("name", 1, limits::NAME_CHARACTERS);
-    let input = fields.payload("input", limits::INPUT_BYTES);
+    let input = fields.payload("input", server.executor.quotas().payload_bytes);
     let trace_header = fields.text("traceHeader", 0, limits::TRACE_HEADER_CHARACTERS);
     if let Some(header) = trace_header.as_deref().filter(|header| !header.is_ascii()) {
         fields.pattern("traceHeader", header, "\\p{ASCII}*");

@@ -6,10 +6,9 @@ use uuid::Uuid;
 
 use super::arn::MachineArn;
 use super::constraints::Fields;
-use super::create_state_machine::check_definition;
 use super::error::ApiError;
 use super::machine_settings::MachineSettings;
-use super::{Answer, Call, machine};
+use super::{Answer, Call, definition, machine};
 use crate::limits;
 use crate::server::Server;
 
@@ -21,7 +20,7 @@ struct Wish {
 }
 
 pub(super) async fn handle(server: &Server, mut call: Call) -> Answer {
-    let wish = Wish::read(&mut call.fields)?;
+    let wish = Wish::read(server, &mut call.fields)?;
     // A conflict means that another request has just changed the machine: then its result is changed instead.
     for _ in 0..limits::CHANGE_TRIES {
         let (mut record, version) = machine::require(server, &wish.arn).await?;
@@ -47,7 +46,7 @@ pub(super) async fn handle(server: &Server, mut call: Call) -> Answer {
 }
 
 impl Wish {
-    fn read(fields: &mut Fields) -> Result<Wish, ApiError> {
+    fn read(server: &Server, fields: &mut Fields) -> Result<Wish, ApiError> {
         let arn = fields.required_text("stateMachineArn", 1, limits::ARN_CHARACTERS);
         let definition = fields.text("definition", 1, limits::DEFINITION_CHARACTERS);
         let role_arn = fields.text("roleArn", 1, limits::ARN_CHARACTERS);
@@ -59,7 +58,7 @@ impl Wish {
             return Err(ApiError::MissingRequiredParameter);
         }
         if let Some(definition) = &definition {
-            check_definition(definition)?;
+            definition::check(server, definition)?;
         }
         Ok(Wish { arn, definition, role_arn, settings })
     }

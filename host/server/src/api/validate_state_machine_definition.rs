@@ -1,17 +1,17 @@
 //! ValidateStateMachineDefinition (API reference, section 7): nothing is stored, a bad definition is an answer.
 
 use serde_json::{Value, json};
-use stepwell_asl::{Diagnostic, Severity, StateMachine};
+use stepwell_asl::{Diagnostic, Severity};
 
 use super::create_state_machine::TYPES;
-use super::{Answer, Call};
+use super::{Answer, Call, definition as definitions};
 use crate::limits;
 use crate::server::Server;
 
 const SEVERITIES: [&str; 2] = ["ERROR", "WARNING"];
 
 #[allow(clippy::unused_async)] // the table's handlers all have one shape
-pub(super) async fn handle(_server: &Server, mut call: Call) -> Answer {
+pub(super) async fn handle(server: &Server, mut call: Call) -> Answer {
     let fields = &mut call.fields;
     let definition = fields.required_text("definition", 1, limits::DEFINITION_CHARACTERS);
     fields.choice("type", &TYPES);
@@ -19,7 +19,7 @@ pub(super) async fn handle(_server: &Server, mut call: Call) -> Answer {
     let most = fields.integer("maxResults", 0, limits::DIAGNOSTICS).filter(|most| *most > 0);
     fields.check()?;
     let most = usize::try_from(most.unwrap_or(limits::DIAGNOSTICS)).unwrap_or_default();
-    let mut problems = StateMachine::validate(&definition);
+    let mut problems = definitions::problems(server, &definition);
     let failed = problems.iter().any(|problem| problem.severity == Severity::Error);
     problems.retain(|problem| severity == "WARNING" || problem.severity == Severity::Error);
     let truncated = problems.len() > most;

@@ -37,6 +37,18 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "N", env = "STEPWELL_MAX_CONCURRENT_CALLS", default_value_t = 1_000)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) max_concurrent_calls: u32,
+    /// Largest input, output or task result, in KiB; Step Functions has 256
+    #[arg(long, value_name = "KIB", env = "STEPWELL_PAYLOAD_LIMIT_KIB", default_value_t = 256)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=4_096))]
+    pub(crate) payload_limit_kib: u64,
+    /// Most history events of one execution; Step Functions has 25000
+    #[arg(long, value_name = "N", env = "STEPWELL_HISTORY_LIMIT", default_value_t = 25_000)]
+    #[arg(value_parser = clap::value_parser!(u64).range(100..=1_000_000))]
+    pub(crate) history_limit: u64,
+    /// Iterations of one inline Map state at the same time; Step Functions has about 40
+    #[arg(long, value_name = "N", env = "STEPWELL_MAP_CONCURRENCY", default_value_t = 40)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=1_000))]
+    pub(crate) map_concurrency: u64,
     /// How log lines look: for people, or one JSON object a line
     #[arg(long, value_enum, value_name = "FORMAT", env = "STEPWELL_LOG_FORMAT", default_value = "text")]
     pub(crate) log_format: LogFormat,

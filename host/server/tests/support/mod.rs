@@ -241,7 +241,7 @@ async fn serve(
         }
     };
     let integration = Arc::new(Lambda::new(functions, clock.clone()));
-    let shards = ExecutorConfig { shards: 2 };
+    let shards = ExecutorConfig { shards: 2, ..ExecutorConfig::default() };
     let executor = Executor::open(store.clone(), integration, clock.clone(), shards).await.unwrap();
     let identity = Identity { account: ACCOUNT.into(), region: REGION.into() };
     let server = Server::new(store, executor.clone(), sandbox, MODULE_BYTES, clock, identity);

@@ -1,18 +1,27 @@
 //! Builds the batch of one or more transitions. What belongs together is put together here, so that a
 //! terminal status can never be stored without its last history event.
 
+use super::checkpoint;
 use super::execution::{ExecutionId, ExecutionSummary, LogLine, StartRecord};
 use super::machine::{MachineId, MachineRecord};
 use super::space;
 use super::store::encode;
-use crate::batch::Batch;
+use crate::batch::{Batch, Key, Space};
 use crate::error::StoreError;
-use stepwell_asl::{Execution, HistoryEvent, Status};
+use crate::limits;
+use stepwell_asl::{BranchId, Execution, HistoryEvent, Status, Transition};
 
 /// Changes to be committed together.
 #[derive(Clone, Debug, Default)]
 pub struct Changes {
     batch: Batch,
+    /// Batches of records that nothing leads to before `batch` is stored. They go first; if `batch` never
+    /// follows, they are as good as not there.
+    unreachable: Vec<Batch>,
+    /// Bytes of keys and values put so far.
+    bytes: usize,
+    /// Of these, the bytes of the last of `unreachable`.
+    unreachable_bytes: usize,
 }
 
 impl Changes {
@@ -23,12 +32,17 @@ impl Changes {
 
     /// Whether there is nothing to commit.
     pub fn is_empty(&self) -> bool {
-        self.batch.is_empty()
+        self.batch.is_empty() && self.unreachable.is_empty()
     }
 
     /// Size of keys and values, in bytes.
     pub fn bytes(&self) -> usize {
-        self.batch.bytes()
+        self.bytes
+    }
+
+    /// Entries of the batch that must be stored as one, of at most [`limits::BATCH_ENTRIES`].
+    pub fn entries(&self) -> usize {
+        self.batch.ops.len() + self.batch.expect.len()
     }
 
     /// A new execution with the history of its first transition. Conflict when its ARN is in use.
@@ -36,36 +50,38 @@ impl Changes {
         &mut self,
         id: ExecutionId,
         record: &StartRecord,
-        execution: &Execution,
-        history: &[HistoryEvent],
+        first: &Transition,
     ) -> Result<(), StoreError> {
+        let execution = &first.execution;
         let name = execution.context.execution_arn.clone();
         self.batch.expect_absent(space::NAMES, name.clone());
-        self.batch.put(space::NAMES, name, id.0.to_vec());
-        self.batch.put(space::STARTS, id.0.to_vec(), encode(record)?);
-        self.batch.put(space::OPEN, id.0.to_vec(), Vec::new());
-        self.transition(id, record.machine, execution, history)
+        self.put(space::NAMES, name.into(), id.0.to_vec());
+        self.put(space::STARTS, Key::copy_from_slice(&id.0), checkpoint::encode_facts(record, execution)?);
+        self.put(space::OPEN, Key::copy_from_slice(&id.0), Vec::new());
+        self.transition(id, record.machine, first, BranchId::ROOT)
     }
 
-    /// A transition: the checkpoint, its history, and the indexes when the status changes with it.
+    /// A transition: what it changed of the execution, its history, and the indexes when the status changes with it.
+    /// `last_branch` was the newest branch before it.
     pub fn transition(
         &mut self,
         id: ExecutionId,
         machine: MachineId,
-        execution: &Execution,
-        history: &[HistoryEvent],
+        transition: &Transition,
+        last_branch: BranchId,
     ) -> Result<(), StoreError> {
-        self.batch.put(space::CHECKPOINTS, id.0.to_vec(), encode(execution)?);
+        checkpoint::write(self, id, transition, last_branch)?;
+        let Transition { execution, history, .. } = transition;
         let Some(first) = history.first() else { return Ok(()) };
-        self.batch.put(space::HISTORY, space::event_key(id, first.id), encode(&history)?);
+        self.history(id, history)?;
         let begins = first.id == 1;
-        let ends = execution.status != Status::Running;
+        let ends = execution.progress.status != Status::Running;
         if begins || ends {
             self.list(id, machine, execution)?;
         }
         if ends {
-            self.batch.delete(space::OPEN, id.0.to_vec());
-            self.batch.delete(space::STATUSES, space::status_key(machine, Status::Running, id));
+            self.delete(space::OPEN, Key::copy_from_slice(&id.0));
+            self.delete(space::STATUSES, space::status_key(machine, Status::Running, id));
         }
         Ok(())
     }
@@ -73,7 +89,7 @@ impl Changes {
     /// Log lines of a task that ended with the event before `next_event`.
     pub fn log(&mut self, id: ExecutionId, next_event: u64, lines: &[LogLine]) -> Result<(), StoreError> {
         if !lines.is_empty() {
-            self.batch.put(space::LOGS, space::event_key(id, next_event), encode(&lines)?);
+            self.put(space::LOGS, space::event_key(id, next_event), encode(&lines)?);
         }
         Ok(())
     }
@@ -90,29 +106,75 @@ impl Changes {
             None => self.batch.expect_absent(space::MACHINES, record.arn.clone()),
             Some(version) => self.batch.expect_version(space::MACHINES, record.arn.clone(), version),
         };
-        self.batch.put(space::MACHINES, record.arn.clone(), encode(record)?);
+        self.put(space::MACHINES, record.arn.clone().into(), encode(record)?);
         let key = space::definition_key(record.id, record.revision);
-        self.batch.put(space::DEFINITIONS, key, definition.as_bytes().to_vec());
+        self.put(space::DEFINITIONS, key, definition.as_bytes().to_vec());
         Ok(())
     }
 
-    pub(super) fn into_batch(self) -> Batch {
-        self.batch
+    /// The batches, in the order in which they are to be committed.
+    pub(super) fn into_batches(self) -> impl Iterator<Item = Batch> {
+        self.unreachable.into_iter().chain([self.batch])
     }
 
-    pub(super) fn batch(&mut self) -> &mut Batch {
-        &mut self.batch
+    pub(super) fn put(&mut self, space: Space, key: Key, value: Vec<u8>) {
+        self.bytes += key.len() + value.len();
+        self.batch.put(space, key, value);
+    }
+
+    pub(super) fn delete(&mut self, space: Space, key: Key) {
+        self.bytes += key.len();
+        self.batch.delete(space, key);
+    }
+
+    /// Adds a record that nothing leads to before the rest of this transition is stored. A state that begins more
+    /// branches than one batch holds can be stored so.
+    pub(super) fn put_unreachable(&mut self, space: Space, key: Key, value: Vec<u8>) {
+        let bytes = key.len() + value.len();
+        if self.unreachable.is_empty()
+            && self.entries() < limits::CHANGES_ENTRIES
+            && self.bytes < limits::CHANGES_BYTES
+        {
+            return self.put(space, key, value);
+        }
+        let full = self.unreachable.last().is_none_or(|last| {
+            last.ops.len() >= limits::CHANGES_ENTRIES || self.unreachable_bytes >= limits::CHANGES_BYTES
+        });
+        if full {
+            self.unreachable.push(Batch::new());
+            self.unreachable_bytes = 0;
+        }
+        self.bytes += bytes;
+        self.unreachable_bytes += bytes;
+        if let Some(last) = self.unreachable.last_mut() {
+            last.put(space, key, value);
+        }
+    }
+
+    /// The events of a transition: one record, or as many as keep each within [`limits::HISTORY_BYTES`].
+    fn history(&mut self, id: ExecutionId, history: &[HistoryEvent]) -> Result<(), StoreError> {
+        let mut rest = vec![history];
+        while let Some(events) = rest.pop() {
+            let Some(first) = events.first() else { continue };
+            let record = encode(&events)?;
+            if record.len() > limits::HISTORY_BYTES && events.len() > 1 {
+                rest.extend(<[_; 2]>::from(events.split_at(events.len() / 2)));
+            } else {
+                self.put(space::HISTORY, space::event_key(id, first.id), record);
+            }
+        }
+        Ok(())
     }
 
     fn list(&mut self, id: ExecutionId, machine: MachineId, execution: &Execution) -> Result<(), StoreError> {
         let summary = ExecutionSummary {
             name: execution.context.execution_name.clone(),
-            status: execution.status,
+            status: execution.progress.status,
             started_at: execution.context.start_time,
-            stopped_at: execution.stop_time,
+            stopped_at: execution.progress.stop_time,
         };
-        self.batch.put(space::LISTS, space::list_key(machine, id), encode(&summary)?);
-        self.batch.put(space::STATUSES, space::status_key(machine, execution.status, id), Vec::new());
+        self.put(space::LISTS, space::list_key(machine, id), encode(&summary)?);
+        self.put(space::STATUSES, space::status_key(machine, execution.progress.status, id), Vec::new());
         Ok(())
     }
 }

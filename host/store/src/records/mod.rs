@@ -4,6 +4,7 @@
 //! still read what this one wrote. Nothing here may change the meaning of a stored field.
 
 mod changes;
+mod checkpoint;
 mod execution;
 mod machine;
 mod module;
@@ -11,6 +12,7 @@ mod space;
 mod store;
 
 pub use changes::Changes;
+pub use checkpoint::Standing;
 pub use execution::{ExecutionId, ExecutionSummary, LogLine, StartRecord};
 pub use machine::{MachineId, MachineRecord};
 pub use module::ModuleRecord;

@@ -3,7 +3,7 @@
 //! It must never cache: what it answers is what is durable.
 
 use super::changes::Changes;
-use super::execution::{ExecutionId, ExecutionSummary, LogLine, StartRecord};
+use super::execution::{ExecutionId, ExecutionSummary, LogLine};
 use super::machine::{MachineId, MachineRecord};
 use super::module::ModuleRecord;
 use super::space;
@@ -13,12 +13,12 @@ use crate::error::StoreError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
-use stepwell_asl::{Execution, HistoryEvent, Status};
+use stepwell_asl::{HistoryEvent, Status};
 
 /// Typed records over a backend. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
-    backend: Arc<dyn Backend>,
+    pub(super) backend: Arc<dyn Backend>,
 }
 
 /// One page of history.
@@ -51,9 +51,12 @@ impl Store {
         self.backend.close().await
     }
 
-    /// Commits; `Ok` means durable.
+    /// Commits, all or nothing; `Ok` means durable.
     pub async fn commit(&self, changes: Changes) -> Result<(), StoreError> {
-        self.backend.commit(changes.into_batch()).await.map(drop)
+        for batch in changes.into_batches() {
+            self.backend.commit(batch).await?;
+        }
+        Ok(())
     }
 
     /// A machine with the version to expect when changing it.
@@ -76,7 +79,7 @@ impl Store {
     /// Removes a machine; its revisions stay for the executions that ran them.
     pub async fn delete_machine(&self, arn: &str) -> Result<(), StoreError> {
         let mut changes = Changes::new();
-        changes.batch().delete(space::MACHINES, arn.as_bytes().to_vec());
+        changes.delete(space::MACHINES, Key::copy_from_slice(arn.as_bytes()));
         self.commit(changes).await
     }
 
@@ -92,7 +95,7 @@ impl Store {
     /// Stores which content a module name stands for.
     pub async fn put_module(&self, record: &ModuleRecord) -> Result<(), StoreError> {
         let mut changes = Changes::new();
-        changes.batch().put(space::MODULES, record.name.clone(), encode(record)?);
+        changes.put(space::MODULES, record.name.clone().into(), encode(record)?);
         self.commit(changes).await
     }
 
@@ -104,7 +107,7 @@ impl Store {
     /// Forgets a module name.
     pub async fn delete_module(&self, name: &str) -> Result<(), StoreError> {
         let mut changes = Changes::new();
-        changes.batch().delete(space::MODULES, name.as_bytes().to_vec());
+        changes.delete(space::MODULES, Key::copy_from_slice(name.as_bytes()));
         self.commit(changes).await
     }
 
@@ -121,16 +124,6 @@ impl Store {
         }
         let stored = self.backend.get(space::NAMES, arn.as_bytes()).await?;
         stored.map(|stored| id_of(space::NAMES, arn.as_bytes(), &stored.value)).transpose()
-    }
-
-    /// What an execution was started with.
-    pub async fn start_record(&self, id: ExecutionId) -> Result<Option<StartRecord>, StoreError> {
-        self.record(space::STARTS, &id.0).await
-    }
-
-    /// The last checkpoint of an execution.
-    pub async fn checkpoint(&self, id: ExecutionId) -> Result<Option<Execution>, StoreError> {
-        self.record(space::CHECKPOINTS, &id.0).await
     }
 
     /// Executions that have not ended, from behind `after`, in the order of their start.
@@ -240,7 +233,11 @@ impl Store {
         page.items.iter().map(|(key, value)| decode(space::HISTORY, key, value)).collect()
     }
 
-    async fn record<T: DeserializeOwned>(&self, space: Space, key: &[u8]) -> Result<Option<T>, StoreError> {
+    pub(super) async fn record<T: DeserializeOwned>(
+        &self,
+        space: Space,
+        key: &[u8],
+    ) -> Result<Option<T>, StoreError> {
         if key.len() > crate::limits::KEY_BYTES {
             return Ok(None);
         }
@@ -267,7 +264,8 @@ fn behind(range: KeyRange, after: Option<&[u8]>) -> KeyRange {
     }
 }
 
-fn id_of(space: Space, key: &[u8], bytes: &[u8]) -> Result<ExecutionId, StoreError> {
+/// Reads an execution id that a key or a value holds.
+pub(super) fn id_of(space: Space, key: &[u8], bytes: &[u8]) -> Result<ExecutionId, StoreError> {
     let id = bytes.try_into().map_err(|_| StoreError::corrupt(space, key, "an execution id has 16 bytes"))?;
     Ok(ExecutionId(id))
 }
@@ -277,6 +275,7 @@ pub(super) fn encode<T: Serialize + ?Sized>(record: &T) -> Result<Vec<u8>, Store
     rmp_serde::to_vec_named(record).map_err(|_| StoreError::Invalid("this record cannot be encoded"))
 }
 
-fn decode<T: DeserializeOwned>(space: Space, key: &[u8], value: &[u8]) -> Result<T, StoreError> {
+/// Reads the stored form of a record.
+pub(super) fn decode<T: DeserializeOwned>(space: Space, key: &[u8], value: &[u8]) -> Result<T, StoreError> {
     rmp_serde::from_slice(value).map_err(|error| StoreError::corrupt(space, key, &error.to_string()))
 }

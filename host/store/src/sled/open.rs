@@ -53,6 +53,10 @@ impl Files {
     fn refused(&self, refusal: Refusal, acknowledged: u64) -> OpenError {
         let path = self.directory.clone();
         match refusal {
+            Refusal::Older(found) => {
+                let (oldest, supported) = (limits::OLDEST_FORMAT, limits::FORMAT);
+                OpenError::OlderFormat { path, found, oldest, supported }
+            }
             Refusal::Newer(found) => OpenError::NewerFormat { path, found, supported: limits::FORMAT },
             Refusal::Behind(found) => self.behind(found, acknowledged),
             Refusal::Locked => OpenError::Locked { path: self.log.clone(), holder: String::new() },

@@ -1,6 +1,6 @@
 //! sled's recovery, on a thread of its own: it may panic or never end on damaged files.
 //!
-//! It must never let a store through that is of a newer format, behind its watermark, or not what its digest says.
+//! It must never let a store through that is of another format, behind its watermark, or not what its digest says.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -31,6 +31,8 @@ pub(super) struct Recovered {
 
 /// Why a tree was not let through.
 pub(super) enum Refusal {
+    /// It has this format, which this build no longer reads.
+    Older(u32),
     /// It has this newer format.
     Newer(u32),
     /// It ends at this commit, before the watermark.
@@ -125,6 +127,9 @@ fn inspect(db: Db, acknowledged: u64, verify: bool) -> Result<Recovered, Refusal
     if format > limits::FORMAT {
         return Err(Refusal::Newer(format));
     }
+    if format < limits::OLDEST_FORMAT {
+        return Err(Refusal::Older(format));
+    }
     migrate(format);
     let state =
         State::read(&db)?.ok_or_else(|| Refusal::Damaged("it has a format but no state".to_owned()))?;
@@ -137,5 +142,5 @@ fn inspect(db: Db, acknowledged: u64, verify: bool) -> Result<Recovered, Refusal
     Ok(Recovered { db, state: Some(state) })
 }
 
-/// The place of migrations from older formats. There is none yet: format 1 is the first.
+/// The place of migrations from older formats. There is none yet: format 1 was never released.
 fn migrate(_from: u32) {}

@@ -3,19 +3,36 @@
 //! A flat map of branches with parent ids, never a tree of futures. It must stay readable by later releases:
 //! fields may be added with a serde default, none may change its meaning.
 
+mod branch;
+mod changed;
+mod join;
+mod work;
+
+pub use branch::{Activity, Branch, PendingTask};
+pub use changed::Changed;
+pub use join::Join;
+pub(crate) use join::{Derived, Items};
+pub use work::{Command, TaskWork, Work};
+
+use crate::limits::Quotas;
 use crate::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// Identifies one piece of pending work within its execution; never used twice.
+/// Identifies one piece of pending work within its execution; never used twice. It names the branch that waits
+/// for it, so that an event finds its branch without a search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct WorkId(pub u64);
+pub struct WorkId {
+    /// The branch that waits.
+    pub branch: BranchId,
+    /// Counts the work of the whole execution, from 1.
+    pub serial: u64,
+}
 
 impl WorkId {
     /// The execution's own deadline (the machine's `TimeoutSeconds`).
-    pub const EXECUTION: WorkId = WorkId(0);
+    pub const EXECUTION: WorkId = WorkId { branch: BranchId::ROOT, serial: 0 };
 }
 
 /// Identifies one branch within its execution: the root, a Parallel branch, a Map iteration.
@@ -80,18 +97,39 @@ pub struct ExecutionContext {
     pub region: String,
     /// When the execution was started.
     pub start_time: Timestamp,
-    /// Seeds every random choice of this execution (retry jitter).
+    /// Seeds every random choice of this execution (retry jitter, `States.UUID`).
     pub seed: u64,
+    /// The bounds that it was started with: a change of the configuration does not reach it.
+    #[serde(default)]
+    pub quotas: Quotas,
 }
 
-/// One execution.
+/// One execution. Its parts are stored apart, because a transition changes few of them ([`Changed`]).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Execution {
-    /// Identity and start facts.
+    /// Identity and start facts; never changes.
     pub context: ExecutionContext,
-    /// The input as parsed JSON.
+    /// The input as parsed JSON; never changes.
     pub input: Value,
-    /// Where it stands.
+    /// What nearly every transition changes.
+    pub progress: Progress,
+    /// Running branches by id.
+    pub branches: BTreeMap<BranchId, Branch>,
+    /// Parallel and Map states under way, by the branch that stands in them.
+    pub joins: BTreeMap<BranchId, Join>,
+    /// Outputs of ended branches and iterations, by the branch that waits for them and by index.
+    pub results: BTreeMap<BranchId, BTreeMap<u64, Value>>,
+    /// Variables by the branch whose scope they belong to; branches without any have no entry.
+    pub variables: BTreeMap<BranchId, Variables>,
+}
+
+/// The variables of one scope, by name.
+pub type Variables = BTreeMap<String, Value>;
+
+/// Where an execution stands: the small part that nearly every transition changes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Its status.
     pub status: Status,
     /// The output, once succeeded.
     pub output: Option<Value>,
@@ -105,119 +143,12 @@ pub struct Execution {
     pub deadline: Option<Timestamp>,
     /// The id of the last history event; ids are dense from 1.
     pub last_event_id: u64,
-    /// The next unused [`WorkId`].
-    pub next_work: u64,
-    /// Running branches by id.
-    pub branches: BTreeMap<BranchId, Branch>,
-}
-
-/// One line of control.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Branch {
-    /// The branch that waits for this one; `None` for the root.
-    pub parent: Option<BranchId>,
-    /// The state it is in.
-    pub state: String,
-    /// The raw input of that state.
-    pub input: Value,
-    /// When the state was entered.
-    pub entered_at: Timestamp,
-    /// Id of the state's Entered event.
-    pub entered_event_id: u64,
-    /// Causal parent of the branch's next history event.
-    pub previous_event_id: u64,
-    /// Retries made in this visit, by retrier.
-    pub retries: Vec<u64>,
-    /// What it waits for.
-    pub activity: Activity,
-}
-
-/// What a branch waits for between two events.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum Activity {
-    /// Yielded; enters its state when [`Work::Continue`] comes back.
-    Ready {
-        /// The yield's work.
-        work: WorkId,
-    },
-    /// A task runs.
-    Task(Box<PendingTask>),
-    /// A Wait state waits.
-    Waiting {
-        /// The timer's work.
-        work: WorkId,
-        /// When it ends.
-        until: Timestamp,
-    },
-    /// A retrier's back-off passes before the task is scheduled again.
-    BackingOff {
-        /// The timer's work.
-        work: WorkId,
-        /// When it ends.
-        until: Timestamp,
-    },
-}
-
-/// A scheduled task.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct PendingTask {
-    /// The work that runs it.
-    pub work: WorkId,
-    /// The state's `Resource`.
-    pub resource: String,
-    /// The effective input (after InputPath and Parameters).
-    pub parameters: Value,
-    /// When `TimeoutSeconds` runs out.
-    pub deadline: Option<Timestamp>,
-    /// Retries made before this attempt.
-    pub attempt: u32,
-}
-
-/// Work that an execution owes the world. [`Execution::pending`] lists all of it.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Work {
-    /// Run a task and answer with `TaskSucceeded` or `TaskFailed`.
-    Task(TaskWork),
-    /// Answer with `TimerFired` at the given time, not before.
-    Timer {
-        /// The work to name in the event.
-        work: WorkId,
-        /// When to fire.
-        at: Timestamp,
-    },
-    /// Answer with `Continued` at once.
-    Continue {
-        /// The work to name in the event.
-        work: WorkId,
-    },
-}
-
-/// All that an integration needs to run a task.
-#[derive(Clone, Debug, PartialEq)]
-pub struct TaskWork {
-    /// The work to name in the answer.
-    pub work: WorkId,
-    /// The state's `Resource`.
-    pub resource: String,
-    /// The effective input.
-    pub parameters: Value,
-    /// Name of the state.
-    pub state_name: String,
-    /// Retries made before this attempt.
-    pub attempt: u32,
-    /// The same for every run of this attempt, different for every other attempt of any execution.
-    pub idempotency_key: String,
-    /// When `TimeoutSeconds` runs out; the matching timer is listed apart.
-    pub deadline: Option<Timestamp>,
-}
-
-/// A change of the pending work.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Command {
-    /// New work.
-    Dispatch(Work),
-    /// No longer pending: abort it if it runs, drop its timer.
-    Cancel(WorkId),
+    /// Serial number of the newest [`WorkId`].
+    pub last_work: u64,
+    /// The newest [`BranchId`].
+    pub last_branch: BranchId,
+    /// Size of all variables as JSON text, in bytes.
+    pub variable_bytes: u64,
 }
 
 impl Execution {
@@ -226,25 +157,21 @@ impl Execution {
         Execution {
             context,
             input,
-            status: Status::Running,
-            output: None,
-            error: None,
-            cause: None,
-            stop_time: None,
-            deadline: None,
-            last_event_id: 0,
-            next_work: 1,
+            progress: Progress::new(),
             branches: BTreeMap::new(),
+            joins: BTreeMap::new(),
+            results: BTreeMap::new(),
+            variables: BTreeMap::new(),
         }
     }
 
     /// All work owed, in a fixed order. What recovery dispatches: there is no other record of it.
     pub fn pending(&self) -> Vec<Work> {
         let mut pending = Vec::new();
-        if self.status != Status::Running {
+        if self.progress.status != Status::Running {
             return pending;
         }
-        if let Some(at) = self.deadline {
+        if let Some(at) = self.progress.deadline {
             pending.push(Work::Timer { work: WorkId::EXECUTION, at });
         }
         for branch in self.branches.values() {
@@ -256,15 +183,18 @@ impl Execution {
     /// Appends the work that `branch` waits for.
     pub(crate) fn pending_of(&self, branch: &Branch, pending: &mut Vec<Work>) {
         match &branch.activity {
+            Activity::Joining => {}
             Activity::Ready { work } => pending.push(Work::Continue { work: *work }),
             Activity::Waiting { work, until } | Activity::BackingOff { work, until } => {
                 pending.push(Work::Timer { work: *work, at: *until });
             }
             Activity::Task(task) => {
-                if let Some(at) = task.deadline {
+                if let Some(at) = task.next_deadline() {
                     pending.push(Work::Timer { work: task.work, at });
                 }
-                pending.push(Work::Task(self.task_work(branch, task)));
+                if !task.submitted {
+                    pending.push(Work::Task(self.task_work(branch, task)));
+                }
             }
         }
     }
@@ -283,14 +213,19 @@ impl Execution {
     }
 }
 
-impl Activity {
-    /// The work that ends this activity.
-    pub fn work(&self) -> WorkId {
-        match self {
-            Activity::Ready { work } | Activity::Waiting { work, .. } | Activity::BackingOff { work, .. } => {
-                *work
-            }
-            Activity::Task(task) => task.work,
+impl Progress {
+    fn new() -> Progress {
+        Progress {
+            status: Status::Running,
+            output: None,
+            error: None,
+            cause: None,
+            stop_time: None,
+            deadline: None,
+            last_event_id: 0,
+            last_work: 0,
+            last_branch: BranchId::ROOT,
+            variable_bytes: 0,
         }
     }
 }

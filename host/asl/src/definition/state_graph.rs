@@ -1,0 +1,58 @@
+//! One level of states with its start: a whole machine, a branch of a Parallel state, an item processor
+//! (specification, "Top-level fields", "Parallel State", "ItemProcessor").
+
+use super::diagnostic::{Diagnostic, DiagnosticCode};
+use super::fields::{Fields, pointer_step};
+use super::transitions::check_transitions;
+use crate::limits;
+use crate::states::State;
+use indexmap::IndexMap;
+use serde_json::Value;
+
+/// States that lead to each other, and the one that begins.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct StateGraph {
+    pub(crate) start_at: String,
+    /// Moved into the machine's own list once the whole definition is read: names are unique within it.
+    pub(crate) states: IndexMap<String, State>,
+}
+
+impl StateGraph {
+    /// Reads `StartAt` and `States`.
+    pub(crate) fn parse(fields: &mut Fields<'_>) -> Option<StateGraph> {
+        let complete = fields.require(&["States", "StartAt"]);
+        let start_at = fields.string("StartAt").map(str::to_owned);
+        let at = fields.at("States");
+        let value = fields.get("States");
+        let states = value.and_then(|states| parse_states(states, &at, fields));
+        if let Some(states) = value.and_then(Value::as_object) {
+            check_transitions(start_at.as_deref(), states, &at, fields.findings());
+        }
+        let graph = StateGraph { start_at: start_at?, states: states? };
+        complete.then_some(graph)
+    }
+}
+
+fn parse_states(states: &Value, at: &str, fields: &mut Fields<'_>) -> Option<IndexMap<String, State>> {
+    let Some(object) = states.as_object() else {
+        fields.problem("States", "Expected value of type Object");
+        return None;
+    };
+    if object.is_empty() {
+        fields.problem("States", "Value cannot be empty");
+        return None;
+    }
+    let mut parsed = IndexMap::new();
+    for (name, value) in object {
+        let pointer = format!("{at}/{}", pointer_step(name));
+        if name.is_empty() || name.chars().count() > limits::STATE_NAME_CHARACTERS {
+            let message = format!("State name must have 1 to {} characters", limits::STATE_NAME_CHARACTERS);
+            let code = DiagnosticCode::SchemaValidationFailed;
+            fields.findings().push(Diagnostic::error(code, message, pointer.clone()));
+        }
+        if let Some(state) = State::parse(name, value, pointer, fields.findings()) {
+            parsed.insert(name.clone(), state);
+        }
+    }
+    (parsed.len() == object.len()).then_some(parsed)
+}

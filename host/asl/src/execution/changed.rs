@@ -1,0 +1,18 @@
+//! Which parts of an execution a transition has changed.
+
+use super::BranchId;
+use std::collections::BTreeSet;
+
+/// Which parts of an execution a transition has changed, so that a checkpoint rewrites no others.
+/// `context` and `input` never change; `progress` always does. A named part that is no longer there was removed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changed {
+    /// Branches begun, moved or ended.
+    pub branches: BTreeSet<BranchId>,
+    /// Joins begun, moved or ended.
+    pub joins: BTreeSet<BranchId>,
+    /// Results that came to a join: the branch that waits, and the index.
+    pub results: BTreeSet<(BranchId, u64)>,
+    /// Scopes whose variables changed.
+    pub variables: BTreeSet<BranchId>,
+}

@@ -1,0 +1,52 @@
+//! Work that an execution owes the world, and commands that change it.
+
+use super::WorkId;
+use crate::timestamp::Timestamp;
+use serde_json::Value;
+
+/// Work that an execution owes the world. [`Execution::pending`] lists all of it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Work {
+    /// Run a task and answer with `TaskSucceeded` or `TaskFailed`.
+    Task(TaskWork),
+    /// Answer with `TimerFired` at the given time, not before.
+    Timer {
+        /// The work to name in the event.
+        work: WorkId,
+        /// When to fire.
+        at: Timestamp,
+    },
+    /// Answer with `Continued` at once.
+    Continue {
+        /// The work to name in the event.
+        work: WorkId,
+    },
+}
+
+/// All that an integration needs to run a task.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TaskWork {
+    /// The work to name in the answer.
+    pub work: WorkId,
+    /// The state's `Resource`.
+    pub resource: String,
+    /// The effective input.
+    pub parameters: Value,
+    /// Name of the state.
+    pub state_name: String,
+    /// Retries made before this attempt.
+    pub attempt: u32,
+    /// The same for every run of this attempt, different for every other attempt of any execution.
+    pub idempotency_key: String,
+    /// When `TimeoutSeconds` runs out; the matching timer is listed apart.
+    pub deadline: Option<Timestamp>,
+}
+
+/// A change of the pending work.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Command {
+    /// New work.
+    Dispatch(Work),
+    /// No longer pending: abort it if it runs, drop its timer.
+    Cancel(WorkId),
+}

@@ -1,0 +1,252 @@
+//! The Map state (specification, "Map State"): the same states for every item of an array, in this execution
+//! (inline mode). Distributed mode is read, and refused as not supported.
+//!
+//! Older definitions say Iterator and Parameters for ItemProcessor and ItemSelector.
+
+use super::{Exit, Handlers, Next};
+use crate::assign::Assign;
+use crate::context_object::ContextObject;
+use crate::data_flow::{Paths, ResultFlow, select};
+use crate::definition::{Fields, StateGraph};
+use crate::execution::Items;
+use crate::payload_template::PayloadTemplate;
+use crate::query_path::QueryPath;
+use crate::retry::{Catcher, Retrier, parse_list};
+use crate::states::State;
+use crate::states_error::StatesError;
+use indexmap::IndexMap;
+use serde_json::Value;
+
+/// Runs the same states for every item.
+#[derive(Clone, Debug)]
+pub(crate) struct MapState {
+    /// Its states have moved into the machine.
+    processor: StateGraph,
+    paths: Paths,
+    items_path: Option<QueryPath>,
+    item_selector: Option<PayloadTemplate>,
+    max_concurrency: Option<Amount>,
+    /// ToleratedFailureCount and ToleratedFailurePercentage: they count in distributed mode only; elsewhere their
+    /// values are checked and that is all.
+    tolerated: [Option<Amount>; 2],
+    flow: ResultFlow,
+    assign: Assign,
+    retriers: Vec<Retrier>,
+    catchers: Vec<Catcher>,
+    next: Next,
+}
+
+/// A number: given, or found by a path.
+#[derive(Clone, Debug)]
+enum Amount {
+    Given(f64),
+    Path(&'static str, QueryPath),
+}
+
+impl MapState {
+    pub(super) fn parse(fields: &mut Fields<'_>) -> Option<MapState> {
+        let processor = parse_processor(fields);
+        let paths = Paths::parse(fields);
+        let items_path = fields.path("ItemsPath");
+        let item_selector = parse_selector(fields);
+        let max_concurrency = Amount::parse(fields, "MaxConcurrency", "MaxConcurrencyPath", u64::MAX);
+        let tolerated = [
+            Amount::parse(fields, "ToleratedFailureCount", "ToleratedFailureCountPath", u64::MAX),
+            Amount::parse(fields, "ToleratedFailurePercentage", "ToleratedFailurePercentagePath", 100),
+        ];
+        for distributed in ["ItemReader", "ItemBatcher", "ResultWriter", "Label"] {
+            fields.get(distributed);
+        }
+        let flow = ResultFlow::parse_result(fields);
+        let assign = Assign::parse(fields);
+        let retriers = parse_list(fields, "Retry", Retrier::parse);
+        let catchers = parse_list(fields, "Catch", Catcher::parse);
+        let next = Next::parse(fields);
+        Some(MapState {
+            processor: processor?,
+            paths,
+            items_path,
+            item_selector,
+            max_concurrency,
+            tolerated,
+            flow,
+            assign,
+            retriers,
+            catchers,
+            next: next?,
+        })
+    }
+
+    /// The first state of every iteration.
+    pub(crate) fn start_at(&self) -> &str {
+        &self.processor.start_at
+    }
+
+    /// What the iterations are made from.
+    pub(crate) fn items(&self, raw: &Value, context: &ContextObject<'_>) -> Result<Items, StatesError> {
+        let effective = self.paths.input(raw, context)?;
+        let selected = match &self.items_path {
+            Some(path) => select(path, &effective, context)?.into_owned(),
+            None => effective.as_ref().clone(),
+        };
+        match selected {
+            Value::Array(items) => Ok(Items { effective_input: effective.into_owned(), items }),
+            other @ (Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::String(_)
+            | Value::Object(_)) => {
+                let cause = format!("Map state input must be an array but was: {other}");
+                Err(StatesError::runtime(cause))
+            }
+        }
+    }
+
+    /// How many iterations may run at a time; 0 for as many as the quota allows.
+    pub(crate) fn concurrency(&self, input: &Value, context: &ContextObject<'_>) -> Result<u64, StatesError> {
+        let [count, percentage] = &self.tolerated;
+        Amount::resolve(count.as_ref(), "ToleratedFailureCount", None, input, context)?;
+        Amount::resolve(percentage.as_ref(), "ToleratedFailurePercentage", Some(100.0), input, context)?;
+        let concurrency =
+            Amount::resolve(self.max_concurrency.as_ref(), "MaxConcurrency", None, input, context)?;
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // never negative; a cast saturates
+        Ok(concurrency.unwrap_or_default() as u64)
+    }
+
+    /// The input of one iteration; `context` holds its item.
+    pub(crate) fn iteration_input(
+        &self,
+        effective_input: &Value,
+        item: &Value,
+        context: &ContextObject<'_>,
+    ) -> Result<Value, StatesError> {
+        match &self.item_selector {
+            Some(template) => template.evaluate(effective_input, context),
+            None => Ok(item.clone()),
+        }
+    }
+
+    /// The exit with the outputs of all iterations.
+    pub(crate) fn joined(
+        &self,
+        raw: &Value,
+        outputs: Value,
+        context: &ContextObject<'_>,
+    ) -> Result<Exit, StatesError> {
+        let assigned = self.assign.evaluate(&outputs, context)?;
+        let output = self.paths.output(self.flow.merge(raw, outputs, context)?, context)?;
+        Ok(Exit { output, assigned, next: self.next.clone() })
+    }
+
+    pub(super) fn handlers(&self) -> Handlers<'_> {
+        Handlers { retriers: &self.retriers, catchers: &self.catchers }
+    }
+
+    pub(super) fn take_nested(&mut self) -> IndexMap<String, State> {
+        std::mem::take(&mut self.processor.states)
+    }
+}
+
+fn parse_processor(fields: &mut Fields<'_>) -> Option<StateGraph> {
+    let name = match (fields.has("ItemProcessor"), fields.has("Iterator")) {
+        (true, true) => {
+            fields.problem("Iterator", "Only one of 'ItemProcessor' and 'Iterator' may be given");
+            fields.get("Iterator");
+            "ItemProcessor"
+        }
+        (false, true) => "Iterator",
+        (true, false) => "ItemProcessor",
+        (false, false) => {
+            fields.require(&["ItemProcessor"]);
+            return None;
+        }
+    };
+    let at = fields.at(name);
+    let value = fields.get(name)?;
+    let mut processor = Fields::new(value, at, fields.findings())?;
+    parse_configuration(&mut processor);
+    let graph = StateGraph::parse(&mut processor);
+    processor.finish();
+    graph
+}
+
+fn parse_configuration(processor: &mut Fields<'_>) {
+    let at = processor.at("ProcessorConfig");
+    let Some(value) = processor.get("ProcessorConfig") else { return };
+    let Some(mut configuration) = Fields::new(value, at, processor.findings()) else { return };
+    match configuration.string("Mode") {
+        None | Some("INLINE") => {}
+        Some("DISTRIBUTED") => configuration.not_supported("Mode", "The distributed mode of Map states"),
+        Some(_) => configuration.problem("Mode", "Value must be one of these: [INLINE, DISTRIBUTED]"),
+    }
+    if !matches!(configuration.string("ExecutionType"), None | Some("STANDARD" | "EXPRESS")) {
+        configuration.problem("ExecutionType", "Value must be one of these: [STANDARD, EXPRESS]");
+    }
+    configuration.finish();
+}
+
+fn parse_selector(fields: &mut Fields<'_>) -> Option<PayloadTemplate> {
+    if fields.has("ItemSelector") && fields.has("Parameters") {
+        fields.problem("Parameters", "Only one of 'ItemSelector' and 'Parameters' may be given");
+        fields.get("Parameters");
+    }
+    fields.payload_template("ItemSelector").or_else(|| fields.payload_template("Parameters"))
+}
+
+impl Amount {
+    #[allow(clippy::cast_precision_loss)] // a bound of 2^64 is no bound
+    fn parse(
+        fields: &mut Fields<'_>,
+        name: &'static str,
+        path_name: &'static str,
+        maximum: u64,
+    ) -> Option<Amount> {
+        let given = fields.number(name, 0.0);
+        let path = fields.path(path_name);
+        if given.is_some_and(|given| given > maximum as f64) {
+            fields.problem(name, format!("{name} must be between 0 and {maximum}."));
+        }
+        match (given, path) {
+            (Some(_), Some(_)) => {
+                fields.problem(path_name, format!("Only one of '{name}' and '{path_name}' may be given"));
+                None
+            }
+            (Some(given), None) => Some(Amount::Given(given)),
+            (None, path) => path.map(|path| Amount::Path(path_name, path)),
+        }
+    }
+
+    /// The number; a text that holds one counts as it (recorded).
+    fn resolve(
+        amount: Option<&Amount>,
+        name: &str,
+        maximum: Option<f64>,
+        input: &Value,
+        context: &ContextObject<'_>,
+    ) -> Result<Option<f64>, StatesError> {
+        let (field, path) = match amount {
+            None => return Ok(None),
+            Some(Amount::Given(given)) => return Ok(Some(*given)),
+            Some(Amount::Path(field, path)) => (field, path),
+        };
+        let value = select(path, input, context)?;
+        let number = match value.as_ref() {
+            Value::Number(number) => number.as_f64(),
+            Value::String(text) => text.trim().parse().ok(),
+            Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+        };
+        let Some(number) = number.filter(|number| number.is_finite()) else {
+            let path = path.as_str();
+            return Err(StatesError::runtime(format!(
+                "The {field} parameter is not a number: {path} == {value}"
+            )));
+        };
+        match maximum {
+            Some(maximum) if !(0.0..=maximum).contains(&number) => {
+                Err(StatesError::runtime(format!("{name} must be between 0 and {maximum}.")))
+            }
+            None if number < 0.0 => Err(StatesError::runtime(format!("{name} must not be negative."))),
+            Some(_) | None => Ok(Some(number)),
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! The Parallel state (specification, "Parallel State"): its branches run side by side, and their outputs become
+//! an array in the order of the branches.
+
+use super::{Exit, Handlers, Next};
+use crate::assign::Assign;
+use crate::context_object::ContextObject;
+use crate::data_flow::{Paths, ResultFlow};
+use crate::definition::{Fields, StateGraph};
+use crate::retry::{Catcher, Retrier, parse_list};
+use crate::states::State;
+use crate::states_error::StatesError;
+use indexmap::IndexMap;
+use serde_json::Value;
+
+/// Runs branches side by side.
+#[derive(Clone, Debug)]
+pub(crate) struct ParallelState {
+    /// The branches; their states have moved into the machine.
+    branches: Vec<StateGraph>,
+    paths: Paths,
+    flow: ResultFlow,
+    assign: Assign,
+    retriers: Vec<Retrier>,
+    catchers: Vec<Catcher>,
+    next: Next,
+}
+
+impl ParallelState {
+    pub(super) fn parse(fields: &mut Fields<'_>) -> Option<ParallelState> {
+        fields.require(&["Branches"]);
+        let branches = parse_branches(fields);
+        let paths = Paths::parse(fields);
+        let flow = ResultFlow::parse(fields, true);
+        let assign = Assign::parse(fields);
+        let retriers = parse_list(fields, "Retry", Retrier::parse);
+        let catchers = parse_list(fields, "Catch", Catcher::parse);
+        let next = Next::parse(fields);
+        Some(ParallelState { branches: branches?, paths, flow, assign, retriers, catchers, next: next? })
+    }
+
+    /// The first state of every branch.
+    pub(crate) fn starts(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.branches.iter().map(|branch| branch.start_at.as_str())
+    }
+
+    /// What every branch is given.
+    pub(crate) fn branch_input(
+        &self,
+        raw: &Value,
+        context: &ContextObject<'_>,
+    ) -> Result<Value, StatesError> {
+        self.flow.parameters(self.paths.input(raw, context)?, context)
+    }
+
+    /// The exit with the outputs of all branches.
+    pub(crate) fn joined(
+        &self,
+        raw: &Value,
+        outputs: Value,
+        context: &ContextObject<'_>,
+    ) -> Result<Exit, StatesError> {
+        let assigned = self.assign.evaluate(&outputs, context)?;
+        let output = self.paths.output(self.flow.merge(raw, outputs, context)?, context)?;
+        Ok(Exit { output, assigned, next: self.next.clone() })
+    }
+
+    pub(super) fn handlers(&self) -> Handlers<'_> {
+        Handlers { retriers: &self.retriers, catchers: &self.catchers }
+    }
+
+    pub(super) fn take_nested(&mut self) -> Vec<IndexMap<String, State>> {
+        self.branches.iter_mut().map(|branch| std::mem::take(&mut branch.states)).collect()
+    }
+}
+
+fn parse_branches(fields: &mut Fields<'_>) -> Option<Vec<StateGraph>> {
+    let at = fields.at("Branches");
+    let items = fields.items("Branches")?;
+    let mut branches = Vec::with_capacity(items.len());
+    for (index, item) in items.iter().enumerate() {
+        let Some(mut branch) = Fields::new(item, format!("{at}[{index}]"), fields.findings()) else {
+            continue;
+        };
+        branches.extend(StateGraph::parse(&mut branch));
+        branch.finish();
+    }
+    (branches.len() == items.len()).then_some(branches)
+}

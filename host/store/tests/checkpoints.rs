@@ -1,0 +1,376 @@
+//! Executions stored in parts: what `step` makes of real definitions, stored by what it says has changed, is read
+//! back whole after every transition; and a transition costs the same however large a Map state is.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic anywhere, also outside of its test function")]
+
+use serde_json::{Value, json};
+use std::sync::Arc;
+use stepwell_asl::{
+    Event, EventKind, Execution, ExecutionContext, Quotas, StateMachine, StatesError, Status, Timestamp,
+    Work, step,
+};
+use stepwell_store::{
+    Backend, Changes, ExecutionId, KeyRange, MachineId, MemoryBackend, Space, Standing, StartRecord, Store,
+    StoreError, limits,
+};
+
+const SEEDS: u64 = 150;
+/// An execution that takes more transitions than this is stuck.
+const TRANSITIONS: usize = 5_000;
+const MACHINE: MachineId = MachineId([7; 16]);
+const ID: ExecutionId = ExecutionId([1; 16]);
+
+/// Loops over a Parallel state with a Map state in it, that again with a Parallel state in it, all with variables
+/// and retries; then a Map state without items.
+const NESTED: &str = r#"{
+  "StartAt": "Init", "TimeoutSeconds": 9000000,
+  "States": {
+    "Init": {"Type": "Pass", "Assign": {"round": 0, "note": "n"}, "Next": "Both"},
+    "Both": {
+      "Type": "Parallel", "Next": "Count", "ResultPath": "$.both", "Assign": {"seen.$": "$"},
+      "Retry": [{"ErrorEquals": ["Busy"], "MaxAttempts": 1}],
+      "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.caught", "Next": "Count"}],
+      "Branches": [
+        {"StartAt": "Items", "States": {"Items": {
+          "Type": "Map", "ItemsPath": "$.items", "MaxConcurrency": 3, "End": true,
+          "Retry": [{"ErrorEquals": ["Bad"], "MaxAttempts": 1}],
+          "ItemSelector": {"item.$": "$$.Map.Item.Value", "index.$": "$$.Map.Item.Index", "note.$": "$note"},
+          "ItemProcessor": {"StartAt": "Mark", "States": {
+            "Mark": {"Type": "Pass", "Assign": {"mine.$": "$.item"}, "Next": "Pair"},
+            "Pair": {"Type": "Parallel", "Next": "Work", "ResultPath": "$.pair", "Branches": [
+              {"StartAt": "Left", "States": {"Left": {"Type": "Wait", "Seconds": 1, "End": true}}},
+              {"StartAt": "Right", "States": {
+                "Right": {"Type": "Pass", "Assign": {"own.$": "$mine"}, "Next": "Right2"},
+                "Right2": {"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:right",
+                  "Parameters": {"own.$": "$own"}, "End": true}}}
+            ]},
+            "Work": {"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:work",
+              "Parameters": {"item.$": "$mine"}, "TimeoutSeconds": 60, "End": true,
+              "Retry": [{"ErrorEquals": ["Busy"], "MaxAttempts": 2}]}
+          }}
+        }}},
+        {"StartAt": "Aside", "States": {"Aside": {"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:aside",
+          "Assign": {"aside.$": "$"}, "Next": "Rest"}, "Rest": {"Type": "Wait", "Seconds": 5, "End": true}}}
+      ]
+    },
+    "Count": {"Type": "Pass", "Assign": {"round.$": "States.MathAdd($round, 1)"}, "Next": "Again"},
+    "Again": {"Type": "Choice", "Default": "None",
+      "Choices": [{"Variable": "$round", "NumericLessThan": 3, "Next": "Both"}]},
+    "None": {"Type": "Map", "ItemsPath": "$.nothing", "Next": "Last",
+      "ItemProcessor": {"StartAt": "Never", "States": {"Never": {"Type": "Succeed"}}}},
+    "Last": {"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:last", "End": true}
+  }
+}"#;
+
+fn context(quotas: Quotas) -> ExecutionContext {
+    ExecutionContext {
+        execution_arn: "arn:aws:states:us-east-1:123456789012:execution:m:e".to_owned(),
+        execution_name: "e".to_owned(),
+        role_arn: "arn:aws:iam::123456789012:role/r".to_owned(),
+        state_machine_arn: "arn:aws:states:us-east-1:123456789012:stateMachine:m".to_owned(),
+        state_machine_name: "m".to_owned(),
+        region: "us-east-1".to_owned(),
+        start_time: Timestamp(0),
+        seed: 5,
+        quotas,
+    }
+}
+
+/// One execution in memory and in a store.
+struct Run {
+    machine: StateMachine,
+    backend: MemoryBackend,
+    store: Store,
+    record: StartRecord,
+    execution: Execution,
+    now: Timestamp,
+}
+
+impl Run {
+    fn new(definition: &str, input: Value, quotas: Quotas) -> Run {
+        let backend = MemoryBackend::new();
+        let record =
+            StartRecord { machine: MACHINE, revision: 1, input: input.to_string(), trace_header: None };
+        Run {
+            machine: StateMachine::parse(definition).unwrap(),
+            store: Store::new(Arc::new(backend.clone())),
+            backend,
+            record,
+            execution: Execution::new(context(quotas), input),
+            now: Timestamp(0),
+        }
+    }
+
+    /// Moves the execution in memory and adds what that changed.
+    fn apply(&mut self, kind: EventKind, changes: &mut Changes) {
+        let starts = kind == EventKind::Start;
+        let blank = Execution::new(context(Quotas::default()), Value::Null);
+        let execution = std::mem::replace(&mut self.execution, blank);
+        let last_branch = execution.progress.last_branch;
+        let transition = step(&self.machine, execution, Event { at: self.now, kind });
+        let added = if starts {
+            changes.start(ID, &self.record, &transition)
+        } else {
+            changes.transition(ID, MACHINE, &transition, last_branch)
+        };
+        self.execution = transition.execution;
+        added.unwrap();
+    }
+
+    async fn commit_one(&mut self, kind: EventKind) -> usize {
+        let mut changes = Changes::new();
+        self.apply(kind, &mut changes);
+        let bytes = changes.bytes();
+        self.store.commit(changes).await.unwrap();
+        bytes
+    }
+
+    fn running(&self) -> bool {
+        self.execution.progress.status == Status::Running
+    }
+
+    async fn parts(&self) -> usize {
+        let range = KeyRange::prefix(ID.0.to_vec());
+        self.backend.scan(Space::new(b'p'), range, false, 1_000).await.unwrap().items.len()
+    }
+
+    async fn check(&self, place: &str) {
+        let stored = self.store.checkpoint(ID).await.unwrap().unwrap();
+        assert_eq!(stored, self.execution, "{place}");
+        let standing = Standing { context: stored.context, progress: stored.progress };
+        assert_eq!(self.store.standing(ID).await.unwrap(), Some(standing), "{place}");
+    }
+}
+
+/// What a random one of the pending works comes to.
+fn next_event(run: &mut Run, random: &mut fastrand::Rng) -> EventKind {
+    let mut pending = run.execution.pending();
+    // The execution's own time-out comes first in the list and seldom in life.
+    if pending.len() > 1 && random.u32(0..500) > 0 {
+        pending.remove(0);
+    }
+    match pending.swap_remove(random.usize(0..pending.len())) {
+        Work::Continue { work } => EventKind::Continued { work },
+        Work::Timer { work, at } => {
+            run.now = run.now.max(at);
+            EventKind::TimerFired { work }
+        }
+        Work::Task(task) => match random.u8(0..12) {
+            0 => EventKind::TaskFailed { work: task.work, error: StatesError::new("Busy", "b") },
+            1 => EventKind::TaskFailed { work: task.work, error: StatesError::new("Bad", "b") },
+            _ => EventKind::TaskSucceeded { work: task.work, result: json!({"of": task.parameters}) },
+        },
+    }
+}
+
+async fn simulate(seed: u64) {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let items: Vec<Value> = (0..random.u64(0..12)).map(|number| json!({"number": number})).collect();
+    let mut run = Run::new(NESTED, json!({"items": items, "nothing": []}), Quotas::default());
+    run.commit_one(EventKind::Start).await;
+    let mut transitions = 0;
+    while run.running() {
+        let mut changes = Changes::new();
+        for _ in 0..random.usize(1..5) {
+            if run.running() {
+                let kind = next_event(&mut run, &mut random);
+                run.apply(kind, &mut changes);
+                transitions += 1;
+            }
+        }
+        if random.u8(0..8) == 0 {
+            // The commit fails: what is stored goes on, and what the changes named is made anew.
+            run.execution = run.store.checkpoint(ID).await.unwrap().unwrap();
+            continue;
+        }
+        run.store.commit(changes).await.unwrap();
+        run.check(&format!("seed {seed}, transition {transitions}")).await;
+        if random.u8(0..8) == 0 {
+            // A restart: what follows from the rest is made anew.
+            run.execution = run.store.checkpoint(ID).await.unwrap().unwrap();
+        }
+        assert!(transitions < TRANSITIONS, "seed {seed}: stuck");
+    }
+    assert_eq!(run.store.leftovers(10).await.unwrap(), [ID], "seed {seed}");
+    run.store.sweep(ID).await.unwrap();
+    assert_eq!((run.parts().await, run.store.leftovers(10).await.unwrap()), (0, Vec::new()), "seed {seed}");
+    run.check(&format!("seed {seed}, swept")).await;
+}
+
+#[tokio::test]
+async fn every_state_of_an_execution_is_read_back_as_it_was() {
+    let only = std::env::var("STEPWELL_SEED").ok().and_then(|seed| seed.parse().ok());
+    for seed in only.map_or(0..SEEDS, |seed: u64| seed..seed + 1) {
+        println!("seed {seed}; repeat with STEPWELL_SEED={seed}");
+        simulate(seed).await;
+    }
+}
+
+const MAP: &str = r#"{"StartAt": "All", "States": {"All": {
+  "Type": "Map", "End": true, "ResultPath": "$.done", "ItemsPath": "$.items",
+  "ItemProcessor": {"StartAt": "One", "States": {"One": {
+    "Type": "Task", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:one", "End": true}}}
+}}}"#;
+
+fn wide(history_events: u64, map_concurrency: u64) -> Quotas {
+    Quotas { history_events, map_concurrency, ..Quotas::default() }
+}
+
+/// Bytes of the start, and of the transitions after it.
+async fn map_costs(items: u64) -> (usize, Vec<usize>) {
+    let items: Vec<u64> = (0..items).collect();
+    let mut run = Run::new(MAP, json!({"items": items}), wide(1_000_000, 40));
+    let start = run.commit_one(EventKind::Start).await;
+    let mut costs = Vec::new();
+    let mut tasks = std::collections::VecDeque::from(run.execution.pending());
+    while run.running() {
+        let Some(Work::Task(task)) = tasks.pop_front() else { panic!("a task is pending") };
+        let kind = EventKind::TaskSucceeded { work: task.work, result: json!({"number": task.parameters}) };
+        costs.push(run.commit_one(kind).await);
+        if tasks.is_empty() {
+            tasks = run.execution.pending().into();
+        }
+    }
+    assert_eq!(run.execution.progress.status, Status::Succeeded);
+    (start, costs)
+}
+
+#[tokio::test]
+async fn a_transition_costs_the_same_however_large_the_map_is() {
+    let mut means = Vec::new();
+    for items in [100, 1_000, 10_000] {
+        let (start, costs) = map_costs(items).await;
+        let (last, others) = costs.split_last().unwrap();
+        // The last 40 begin no other iteration.
+        let mean = others[..others.len() - 39].iter().sum::<usize>() / (others.len() - 39);
+        let largest = others.iter().max().unwrap();
+        println!(
+            "{items} items: start {start} B; {} transitions, mean {mean} B, largest {largest} B; last {last} B",
+            others.len()
+        );
+        assert!(*largest < 2_500, "a transition of {items} items wrote {largest} bytes");
+        means.push(mean);
+    }
+    assert!(means[2] < means[0] * 12 / 10, "{means:?}");
+}
+
+#[tokio::test]
+async fn a_plain_transition_writes_one_record_without_the_input() {
+    let definition = r#"{"StartAt": "A", "States": {
+      "A": {"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:a", "InputPath": null, "ResultPath": "$", "Assign": {"v": 1}, "Next": "B"},
+      "B": {"Type": "Wait", "Seconds": 1, "End": true}}}"#;
+    let mut run = Run::new(definition, json!({"large": "x".repeat(100_000)}), Quotas::default());
+    run.commit_one(EventKind::Start).await;
+    let Some(Work::Task(task)) = run.execution.pending().pop() else { panic!("a task is pending") };
+    let mut changes = Changes::new();
+    run.apply(EventKind::TaskSucceeded { work: task.work, result: json!(1) }, &mut changes);
+    // Where it stands, its history, and the variable that was set.
+    assert_eq!(changes.entries(), 3);
+    assert!(changes.bytes() < 2_000, "{}", changes.bytes());
+    run.store.commit(changes).await.unwrap();
+    run.check("after the task").await;
+    let Some(Work::Timer { work, .. }) = run.execution.pending().pop() else { panic!("a timer is pending") };
+    run.now = Timestamp(1_000);
+    run.commit_one(EventKind::TimerFired { work }).await;
+    run.check("at the end").await;
+    // It never had several branches: there is nothing to sweep.
+    assert_eq!((run.parts().await, run.store.leftovers(10).await.unwrap()), (0, Vec::new()));
+}
+
+/// 60 iterations that each begin 500 more in the first transition: more branches than one batch holds.
+fn very_wide() -> Run {
+    let definition = r#"{"StartAt": "Outer", "States": {"Outer": {
+      "Type": "Map", "End": true, "ItemsPath": "$.outer", "ItemSelector": {"inner.$": "$.inner"},
+      "ItemProcessor": {"StartAt": "Inner", "States": {"Inner": {
+        "Type": "Map", "End": true, "ItemsPath": "$.inner",
+        "ItemProcessor": {"StartAt": "One", "States": {"One": {"Type": "Wait", "Seconds": 1, "End": true}}}
+      }}}
+    }}}"#;
+    let (outer, inner): (Vec<u64>, Vec<u64>) = ((0..60).collect(), (0..500).collect());
+    Run::new(definition, json!({"outer": outer, "inner": inner}), wide(1_000_000, 1_000))
+}
+
+#[tokio::test]
+async fn a_transition_of_more_branches_than_a_batch_holds_is_stored() {
+    let mut run = very_wide();
+    let mut changes = Changes::new();
+    run.apply(EventKind::Start, &mut changes);
+    assert!(run.execution.branches.len() > limits::BATCH_ENTRIES);
+    assert!(changes.entries() < limits::BATCH_ENTRIES);
+    run.store.commit(changes).await.unwrap();
+    run.check("begun").await;
+    run.commit_one(EventKind::Stop { error: None, cause: None }).await;
+    run.check("stopped").await;
+    run.store.sweep(ID).await.unwrap();
+    assert_eq!(run.parts().await, 0);
+}
+
+#[tokio::test]
+async fn what_a_failed_commit_has_left_behind_is_not_read() {
+    let definition = r#"{"StartAt": "First", "States": {
+      "First": {"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:first", "Next": "All"},
+      "All": {"Type": "Map", "End": true, "MaxConcurrency": 2,
+        "ItemProcessor": {"StartAt": "One", "States": {"One": {"Type": "Wait", "Seconds": 1, "End": true}}}}}}"#;
+    let mut run = Run::new(definition, json!({}), Quotas::default());
+    run.commit_one(EventKind::Start).await;
+    let Some(Work::Task(task)) = run.execution.pending().pop() else { panic!("a task is pending") };
+    let event = |count: u64| {
+        let items: Vec<u64> = (0..count).collect();
+        EventKind::TaskSucceeded { work: task.work, result: json!(items) }
+    };
+    run.commit_one(event(5)).await;
+    // The same key as that of the iteration that has not begun yet, from a commit that did not come to its end.
+    let range = KeyRange::prefix([&ID.0[..], b"s"].concat());
+    let (last, value) = run.backend.scan(Space::new(b'p'), range, true, 1).await.unwrap().items.remove(0);
+    let mut stray = last.to_vec();
+    *stray.last_mut().unwrap() += 1;
+    let mut batch = stepwell_store::Batch::new();
+    batch.put(Space::new(b'p'), stray, value);
+    run.backend.commit(batch).await.unwrap();
+    run.check("with a stray record").await;
+}
+
+#[tokio::test]
+async fn a_missing_part_is_reported_and_a_running_execution_is_not_swept() {
+    let mut run = Run::new(MAP, json!({"items": [1, 2, 3]}), Quotas::default());
+    run.commit_one(EventKind::Start).await;
+    assert!(matches!(run.store.sweep(ID).await, Err(StoreError::Invalid(_))));
+    let range = KeyRange::prefix([&ID.0[..], b"s"].concat());
+    run.backend.delete_range(Space::new(b'p'), range, 1).await.unwrap();
+    let Err(StoreError::Corrupt { detail, .. }) = run.store.checkpoint(ID).await else {
+        panic!("an incomplete execution was read")
+    };
+    assert_eq!(detail, "2 of its 3 branches are there");
+    assert!(run.store.standing(ID).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn the_largest_variables_and_a_long_history_can_be_stored() {
+    // Numbers take more room stored than as text.
+    let numbers = vec![0.5; 60_000];
+    let states = (0..43).map(|number| {
+        let next = number + 1;
+        format!(
+            r#""S{number}": {{"Type": "Pass", "Assign": {{"v{number}.$": "$.numbers"}}, "Next": "S{next}"}}, "#
+        )
+    });
+    let states: String = states.collect();
+    let definition = format!(
+        r#"{{"StartAt": "S0", "States": {{{states} "S43": {{"Type": "Wait", "Seconds": 1, "End": true}}}}}}"#
+    );
+    let mut run = Run::new(&definition, json!({"numbers": numbers}), Quotas::default());
+    let mut changes = Changes::new();
+    run.apply(EventKind::Start, &mut changes);
+    while let Some(Work::Continue { work }) = run.execution.pending().pop() {
+        run.apply(EventKind::Continued { work }, &mut changes);
+        run.store.commit(std::mem::take(&mut changes)).await.unwrap();
+    }
+    assert!(run.execution.progress.variable_bytes > 10_000_000);
+    run.check("all variables set").await;
+    let history = run.store.history(ID, 1, 1_000, false).await.unwrap().events;
+    assert_eq!(history.len() as u64, run.execution.progress.last_event_id);
+    assert!(history.iter().zip(1..).all(|(event, id)| event.id == id));
+    let mut reversed = run.store.history(ID, u64::MAX, 1_000, true).await.unwrap().events;
+    reversed.reverse();
+    assert_eq!(reversed, history);
+}
