@@ -6,6 +6,7 @@
 //!
 //! `STEPWELL_SEED=<number>` repeats the random moments of a run; the seed of every run is printed.
 
+mod fan_out;
 mod ledger;
 mod workload;
 
