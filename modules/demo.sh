@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The demo: a server on a new store, four modules, the order workflow, and what became of four orders.
+# The demo: a server on a new store, four modules, the order workflow and what became of four orders, a batch of them.
 # Called by `make demo`, which builds what it needs. It stops the server at the end, or leaves it running when a
 # person is watching (DEMO_KEEP=yes).
 set -euo pipefail
@@ -44,8 +44,15 @@ for order in small busy-gateway large refunded; do
   "$bin" execution history "order:$order"
 done
 
+say "Creating the batch workflow from $here/batch.asl.json: a Map of orders, each with a Parallel, variables, functions"
+"$bin" machine create batch --definition "$here/batch.asl.json"
+say "Batch 'night': four orders, two at a time"
+"$bin" execution start batch --name night --input-file "$here/orders/batch.json" --wait
+"$bin" execution history batch:night
+
 say "All executions"
 "$bin" execution list order
+"$bin" execution list batch
 
 if [ "$keep" = yes ]; then
   say "The server runs at http://$address until you press Ctrl-C. In another terminal:"
