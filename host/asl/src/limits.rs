@@ -85,3 +85,13 @@ pub const INTRINSIC_VALUE_DEPTH: usize = 120;
 pub const INTRINSIC_TEXT_CHARACTERS: usize = 10_000;
 /// Most items that `States.ArrayRange` makes (Developer Guide).
 pub const ARRAY_RANGE_ITEMS: usize = 1_000;
+/// Most problems of one definition that are kept, of each severity. The API shows 100.
+pub const DIAGNOSTICS: usize = 1_000;
+/// Deepest nesting of a definition as JSON. `serde_json` refuses deeper texts at 128.
+pub const DEFINITION_DEPTH: usize = 120;
+/// Longest label of a Map state, in characters (quota).
+pub const LABEL_CHARACTERS: usize = 40;
+/// Largest `MaxItems` of an ItemReader (quota).
+pub const READER_ITEMS: u64 = 100_000_000;
+/// Largest `MaxInputBytesPerBatch` of an ItemBatcher, in bytes (quota).
+pub const BATCH_BYTES: u64 = 262_144;

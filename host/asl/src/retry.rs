@@ -45,14 +45,7 @@ impl Retrier {
         if max_delay_seconds.is_some_and(|delay| delay <= interval_seconds) {
             fields.problem("MaxDelaySeconds", "MaxDelaySeconds must be greater than IntervalSeconds");
         }
-        let full_jitter = match fields.string("JitterStrategy") {
-            Some("FULL") => true,
-            None | Some("NONE") => false,
-            Some(_) => {
-                fields.problem("JitterStrategy", "Value must be one of these: [FULL, NONE]");
-                false
-            }
-        };
+        let full_jitter = fields.choice("JitterStrategy", &["FULL", "NONE"]) == Some("FULL");
         fields.finish();
         Some(Retrier {
             error_equals: error_equals?,

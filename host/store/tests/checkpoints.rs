@@ -89,8 +89,14 @@ struct Run {
 impl Run {
     fn new(definition: &str, input: Value, quotas: Quotas) -> Run {
         let backend = MemoryBackend::new();
-        let record =
-            StartRecord { machine: MACHINE, revision: 1, input: input.to_string(), trace_header: None };
+        let record = StartRecord {
+            machine: MACHINE,
+            revision: 1,
+            revision_id: None,
+            revised_at: Timestamp(0),
+            input: input.to_string(),
+            trace_header: None,
+        };
         Run {
             machine: StateMachine::parse(definition).unwrap(),
             store: Store::new(Arc::new(backend.clone())),

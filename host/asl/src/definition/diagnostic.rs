@@ -24,16 +24,30 @@ impl Severity {
 /// What kind of problem (API reference, section 7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DiagnosticCode {
-    /// The text is not JSON.
+    /// The text is not JSON, or an object of it has a field twice.
     InvalidJsonDescription,
     /// A field is missing, unknown, or has a wrong value.
     SchemaValidationFailed,
-    /// A transition leads nowhere, or a state cannot be reached.
-    MissingTransitionTarget,
     /// Legal in ASL, but this release cannot run it.
     NotSupported,
-    /// A path-like value stands under a key without `.$` (warning).
+    /// A transition leads nowhere, or a state cannot be reached.
+    MissingTransitionTarget,
+    /// A level of states has no state that ends it.
+    MissingEndState,
+    /// Two states have one name.
+    DuplicateStateName,
+    /// The name of a state is empty or too long.
+    InvalidStateName,
+    /// Two Map states have one label.
+    DuplicateLabelName,
+    /// The label of a Map state is empty, too long, or has a character that may not be in it.
+    InvalidLabelName,
+    /// The definition is nested more deeply than it may be.
+    TooDeeplyNested,
+    /// A value that looks like a path or a call stands under a key without `.$` (warning).
     NoDollar,
+    /// A value that looks like a path stands in a field whose name does not end in `Path` (warning).
+    NoPath,
     /// A path stands in Pass.Result, which is never evaluated (warning).
     PassResultIsStatic,
 }
@@ -47,7 +61,14 @@ impl DiagnosticCode {
                 "SCHEMA_VALIDATION_FAILED"
             }
             DiagnosticCode::MissingTransitionTarget => "MISSING_TRANSITION_TARGET",
+            DiagnosticCode::MissingEndState => "MISSING_END_STATE",
+            DiagnosticCode::DuplicateStateName => "DUPLICATE_STATE_NAME",
+            DiagnosticCode::InvalidStateName => "INVALID_STATE_NAME",
+            DiagnosticCode::DuplicateLabelName => "DUPLICATE_LABEL_NAME",
+            DiagnosticCode::InvalidLabelName => "INVALID_LABEL_NAME",
+            DiagnosticCode::TooDeeplyNested => "TOO_DEEPLY_NESTED",
             DiagnosticCode::NoDollar => "NO_DOLLAR",
+            DiagnosticCode::NoPath => "NO_PATH",
             DiagnosticCode::PassResultIsStatic => "PASS_RESULT_IS_STATIC",
         }
     }
@@ -63,7 +84,7 @@ pub struct Diagnostic {
     /// What is wrong, for a person.
     pub message: String,
     /// The place, in the form of the API: a JSON pointer with list indexes in brackets, such as
-    /// `/States/A/Choices[0]/Next`.
+    /// `/States/A/Choices[0]/Next`; for a text that is not JSON its line and column. None for the whole definition.
     pub location: Option<String>,
 }
 
@@ -79,14 +100,6 @@ impl Diagnostic {
             message: message.into(),
             location: Some(location.into()),
         }
-    }
-
-    pub(crate) fn warning(
-        code: DiagnosticCode,
-        message: impl Into<String>,
-        location: impl Into<String>,
-    ) -> Diagnostic {
-        Diagnostic { severity: Severity::Warning, ..Diagnostic::error(code, message, location) }
     }
 }
 

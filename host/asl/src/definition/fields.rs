@@ -2,14 +2,17 @@
 //!
 //! A reader that finds a problem answers `None` and goes on: the caller sees all problems in one pass.
 
-use super::diagnostic::{Diagnostic, DiagnosticCode};
+use super::diagnostic::DiagnosticCode;
 use super::findings::Findings;
-use crate::limits;
-use crate::payload_template::{Expression, PayloadTemplate};
+use super::template::looks_like_expression;
+use crate::payload_template::Expression;
 use crate::query_path::QueryPath;
 use crate::reference_path::ReferencePath;
 use crate::timestamp::Timestamp;
 use serde_json::{Map, Value};
+
+/// Fields that only states in JSONata have.
+const JSONATA_FIELDS: [&str; 4] = ["Arguments", "Output", "Items", "Condition"];
 
 /// The fields of one object. [`Fields::finish`] reports those that nobody asked for.
 pub(crate) struct Fields<'d> {
@@ -26,8 +29,15 @@ impl<'d> Fields<'d> {
             return Some(Fields { object, pointer, known: vec!["Comment"], findings });
         }
         let code = DiagnosticCode::SchemaValidationFailed;
-        findings.push(Diagnostic::error(code, "Expected value of type Object", pointer));
+        findings.error(code, "Expected value of type Object", || pointer);
         None
+    }
+
+    /// Starts reading the object in a field.
+    pub(crate) fn nested(&mut self, name: &'static str) -> Option<Fields<'_>> {
+        let at = self.at(name);
+        let value = self.get(name)?;
+        Fields::new(value, at, self.findings)
     }
 
     /// The raw value of a field, marked as known.
@@ -43,7 +53,7 @@ impl<'d> Fields<'d> {
 
     /// Place of a field.
     pub(crate) fn at(&self, name: &str) -> String {
-        format!("{}/{}", self.pointer.trim_end_matches('/'), pointer_step(name))
+        place(&self.pointer, name)
     }
 
     /// Place of the object itself.
@@ -58,15 +68,40 @@ impl<'d> Fields<'d> {
 
     /// Reports a problem of one field.
     pub(crate) fn problem(&mut self, name: &str, message: impl Into<String>) {
-        let location = self.at(name);
-        self.findings.push(Diagnostic::error(DiagnosticCode::SchemaValidationFailed, message, location));
+        self.problem_of(DiagnosticCode::SchemaValidationFailed, name, message);
+    }
+
+    /// Reports a problem of one field that has a code of its own.
+    pub(crate) fn problem_of(&mut self, code: DiagnosticCode, name: &str, message: impl Into<String>) {
+        let pointer = &self.pointer;
+        self.findings.error(code, message, || place(pointer, name));
+    }
+
+    /// Reports a problem of the object as a whole.
+    pub(crate) fn problem_here(&mut self, message: impl Into<String>) {
+        let pointer = &self.pointer;
+        self.findings.error(DiagnosticCode::SchemaValidationFailed, message, || pointer.clone());
+    }
+
+    /// Reports what is allowed in one field, but probably not meant.
+    pub(crate) fn warning(&mut self, code: DiagnosticCode, name: &str, message: impl Into<String>) {
+        let pointer = &self.pointer;
+        self.findings.warning(code, message, || place(pointer, name));
+    }
+
+    /// Warns of a text in the field `name` that looks like a path, where `name` followed by `Path` takes paths.
+    pub(crate) fn warn_no_path(&mut self, name: &str, text: &str) {
+        if looks_like_expression(text) {
+            let message =
+                format!("The value looks like a path, but the field '{name}' does not end with 'Path'");
+            self.warning(DiagnosticCode::NoPath, name, message);
+        }
     }
 
     /// Reports a field that ASL has and this release cannot run.
     pub(crate) fn not_supported(&mut self, name: &str, what: &str) {
-        let location = self.at(name);
         let message = format!("{what} is not supported by this release of Stepwell");
-        self.findings.push(Diagnostic::error(DiagnosticCode::NotSupported, message, location));
+        self.problem_of(DiagnosticCode::NotSupported, name, message);
     }
 
     /// Reports all of `names` that are missing, in one problem as AWS does.
@@ -75,10 +110,26 @@ impl<'d> Fields<'d> {
         if missing.is_empty() {
             return true;
         }
-        let message = format!("These fields are required: [{}]", missing.join(", "));
-        let location = self.here();
-        self.findings.push(Diagnostic::error(DiagnosticCode::SchemaValidationFailed, message, location));
+        self.problem_here(format!("These fields are required: [{}]", missing.join(", ")));
         false
+    }
+
+    /// Reports two fields that exclude each other, when both are there.
+    pub(crate) fn only_one_of(&mut self, name: &str, other: &str) {
+        if self.has(name) && self.has(other) {
+            self.problem(other, format!("Only one of '{name}' and '{other}' may be given"));
+        }
+    }
+
+    /// A text that is one of `values`.
+    pub(crate) fn choice(&mut self, name: &'static str, values: &[&str]) -> Option<&'d str> {
+        let text = self.string(name)?;
+        if values.contains(&text) {
+            return Some(text);
+        }
+        let values = values.join(", ");
+        self.problem(name, format!("The field '{name}' should have one of these values: [{values}]"));
+        None
     }
 
     pub(crate) fn string(&mut self, name: &'static str) -> Option<&'d str> {
@@ -183,86 +234,39 @@ impl<'d> Fields<'d> {
         Some(path)
     }
 
-    /// A payload template.
-    pub(crate) fn payload_template(&mut self, name: &'static str) -> Option<PayloadTemplate> {
-        let value = self.get(name)?;
-        self.template(name, value, 0)
-    }
-
-    fn template(&mut self, place: &str, value: &'d Value, depth: usize) -> Option<PayloadTemplate> {
-        if depth > limits::TEMPLATE_DEPTH {
-            self.problem(place, "Nested too deeply");
-            return None;
-        }
-        match value {
-            Value::Object(fields) => {
-                let mut parsed = Vec::with_capacity(fields.len());
-                for (name, value) in fields {
-                    parsed.push(self.template_field(place, name, value, depth)?);
-                }
-                if parsed.iter().all(|(_, template)| matches!(template, PayloadTemplate::Literal(_))) {
-                    return Some(PayloadTemplate::Literal(value.clone()));
-                }
-                Some(PayloadTemplate::Object(parsed))
-            }
-            Value::Array(items) => {
-                let parsed: Option<Vec<_>> =
-                    items.iter().map(|item| self.template(place, item, depth + 1)).collect();
-                let parsed = parsed?;
-                if parsed.iter().all(|template| matches!(template, PayloadTemplate::Literal(_))) {
-                    return Some(PayloadTemplate::Literal(value.clone()));
-                }
-                Some(PayloadTemplate::Array(parsed))
-            }
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
-                Some(PayloadTemplate::Literal(value.clone()))
-            }
-        }
-    }
-
-    fn template_field(
-        &mut self,
-        place: &str,
-        name: &str,
-        value: &'d Value,
-        depth: usize,
-    ) -> Option<(String, PayloadTemplate)> {
-        let Some(plain) = name.strip_suffix(".$") else {
-            self.warn_no_dollar(place, name, value);
-            return Some((name.to_owned(), self.template(place, value, depth + 1)?));
-        };
-        let expression = value.as_str().and_then(Expression::parse);
-        let Some(expression) = expression else {
+    /// A path, or a call of an intrinsic function.
+    pub(crate) fn expression(&mut self, name: &'static str) -> Option<Expression> {
+        let Some(expression) = Expression::parse(self.string(name)?) else {
             let message = format!(
                 "The value for the field '{name}' must be a valid JSONPath or a valid intrinsic function call"
             );
-            self.problem(place, message);
+            self.problem(name, message);
             return None;
         };
         self.findings.refers_to_all(&expression);
-        Some((plain.to_owned(), PayloadTemplate::Expression { field: name.to_owned(), expression }))
-    }
-
-    fn warn_no_dollar(&mut self, place: &str, name: &str, value: &Value) {
-        if value.as_str().is_some_and(|text| text.starts_with("$.") || text.starts_with("$$.")) {
-            let message = format!(
-                "The value of the field '{name}' looks like a path, but the field's name has no '.$'"
-            );
-            let location = self.at(place);
-            self.findings.push(Diagnostic::warning(DiagnosticCode::NoDollar, message, location));
-        }
+        Some(expression)
     }
 
     /// Reports every field that was not read.
-    pub(crate) fn finish(self) {
+    pub(crate) fn finish(mut self) {
         for name in self.object.keys() {
-            if !self.known.contains(&name.as_str()) {
-                let location = self.at(name);
-                let code = DiagnosticCode::SchemaValidationFailed;
-                self.findings.push(Diagnostic::error(code, "Field is not supported", location));
+            if self.known.contains(&name.as_str()) {
+                continue;
             }
+            self.problem_here(if JSONATA_FIELDS.contains(&name.as_str()) {
+                format!(
+                    "The QueryLanguage is set to 'JSONPath', but field '{name}' is only supported for the \
+                     'JSONata' QueryLanguage"
+                )
+            } else {
+                format!("Field '{name}' is not supported")
+            });
         }
     }
+}
+
+fn place(pointer: &str, name: &str) -> String {
+    format!("{}/{}", pointer.trim_end_matches('/'), pointer_step(name))
 }
 
 /// A name as one step of a JSON pointer (RFC 6901).

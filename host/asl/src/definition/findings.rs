@@ -1,6 +1,11 @@
-//! What reading a definition finds beside the states themselves: problems, and which states read which variables.
+//! What reading a definition finds beside the states themselves: problems, names that must be unique, and which
+//! states read which variables (API: variableReferences).
+//!
+//! It must never keep more problems than `limits` allows, however many a hostile definition has: it only counts on.
 
-use super::diagnostic::{Diagnostic, Severity};
+use super::diagnostic::{Diagnostic, DiagnosticCode, Severity};
+use super::query_language::QueryLanguage;
+use crate::limits;
 use crate::payload_template::Expression;
 use crate::query_path::QueryPath;
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,23 +15,97 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) struct Findings {
     problems: Vec<Diagnostic>,
     errors: usize,
+    warnings: usize,
+    /// What is read is to become an Express state machine.
+    express: bool,
+    /// The query language of the whole machine.
+    language: QueryLanguage,
+    /// The names of all states so far.
+    names: BTreeSet<String>,
+    /// The labels of all Map states so far.
+    labels: BTreeSet<String>,
     /// Variables that the state being read refers to.
     references: BTreeSet<String>,
-    /// Variables by the state that refers to them (API: variableReferences).
+    /// Variables by the state that refers to them.
     by_state: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Findings {
-    pub(crate) fn push(&mut self, problem: Diagnostic) {
-        if problem.severity == Severity::Error {
-            self.errors += 1;
+    pub(super) fn new(express: bool) -> Findings {
+        Findings { express, ..Findings::default() }
+    }
+
+    /// Reports an error. The place is only worked out where the problem is kept.
+    pub(crate) fn error(
+        &mut self,
+        code: DiagnosticCode,
+        message: impl Into<String>,
+        location: impl FnOnce() -> String,
+    ) {
+        if self.has_room(Severity::Error) {
+            self.push(Diagnostic::error(code, message, location()));
         }
+    }
+
+    /// Reports a warning, likewise.
+    pub(crate) fn warning(
+        &mut self,
+        code: DiagnosticCode,
+        message: impl Into<String>,
+        location: impl FnOnce() -> String,
+    ) {
+        if self.has_room(Severity::Warning) {
+            let error = Diagnostic::error(code, message, location());
+            self.push(Diagnostic { severity: Severity::Warning, ..error });
+        }
+    }
+
+    /// Counts a problem, and says whether it is to be kept.
+    fn has_room(&mut self, severity: Severity) -> bool {
+        let count = match severity {
+            Severity::Error => &mut self.errors,
+            Severity::Warning => &mut self.warnings,
+        };
+        *count += 1;
+        *count <= limits::DIAGNOSTICS
+    }
+
+    fn push(&mut self, problem: Diagnostic) {
         self.problems.push(problem);
+    }
+
+    /// Reports an error of the definition as a whole.
+    pub(super) fn error_of_all(&mut self, problem: Diagnostic) {
+        if self.has_room(Severity::Error) {
+            self.push(problem);
+        }
     }
 
     /// How many problems of severity error there are so far.
     pub(crate) fn errors(&self) -> usize {
         self.errors
+    }
+
+    pub(super) fn is_express(&self) -> bool {
+        self.express
+    }
+
+    pub(super) fn language(&self) -> QueryLanguage {
+        self.language
+    }
+
+    pub(super) fn set_language(&mut self, language: QueryLanguage) {
+        self.language = language;
+    }
+
+    /// Notes the name of a state; false when another state has it.
+    pub(super) fn name_is_new(&mut self, name: &str) -> bool {
+        self.names.insert(name.to_owned())
+    }
+
+    /// Notes the label of a Map state; false when another one has it.
+    pub(crate) fn label_is_new(&mut self, label: &str) -> bool {
+        self.labels.insert(label.to_owned())
     }
 
     /// Notes the variable that `path` reads, if it reads one.
@@ -54,7 +133,25 @@ impl Findings {
         }
     }
 
-    pub(crate) fn into_parts(self) -> (Vec<Diagnostic>, BTreeMap<String, BTreeSet<String>>) {
+    pub(super) fn into_parts(self) -> (Vec<Diagnostic>, BTreeMap<String, BTreeSet<String>>) {
         (self.problems, self.by_state)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn problems_are_bounded_and_warnings_hide_no_error() {
+        let mut findings = Findings::default();
+        for _ in 0..2 * limits::DIAGNOSTICS {
+            findings.warning(DiagnosticCode::NoPath, "", String::new);
+        }
+        findings.error(DiagnosticCode::SchemaValidationFailed, "last", String::new);
+        assert_eq!(findings.errors(), 1);
+        let (problems, _) = findings.into_parts();
+        assert_eq!(problems.len(), limits::DIAGNOSTICS + 1);
+        assert_eq!(problems.last().map(|problem| problem.message.as_str()), Some("last"));
     }
 }

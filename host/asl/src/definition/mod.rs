@@ -3,15 +3,23 @@
 //! All problems are reported together, each with the place it was found at. Nothing here runs a state.
 
 mod diagnostic;
+mod document;
 mod fields;
 mod findings;
+mod invalid_json;
+mod query_language;
 mod state_graph;
 mod state_machine;
+mod task_resource;
+mod template;
+#[cfg(test)]
+mod tests;
 mod transitions;
 
 pub use diagnostic::{Diagnostic, DiagnosticCode, Severity};
 pub(crate) use fields::Fields;
 pub(crate) use findings::Findings;
+pub(crate) use query_language::{QueryLanguage, state_language};
 pub(crate) use state_graph::StateGraph;
 pub use state_machine::StateMachine;
-pub(crate) use state_machine::query_language;
+pub(crate) use template::looks_like_expression;

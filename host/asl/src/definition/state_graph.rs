@@ -1,8 +1,10 @@
 //! One level of states with its start: a whole machine, a branch of a Parallel state, an item processor
 //! (specification, "Top-level fields", "Parallel State", "ItemProcessor").
 
-use super::diagnostic::{Diagnostic, DiagnosticCode};
+use super::diagnostic::DiagnosticCode;
 use super::fields::{Fields, pointer_step};
+use super::findings::Findings;
+use super::task_resource;
 use super::transitions::check_transitions;
 use crate::limits;
 use crate::states::State;
@@ -42,17 +44,36 @@ fn parse_states(states: &Value, at: &str, fields: &mut Fields<'_>) -> Option<Ind
         fields.problem("States", "Value cannot be empty");
         return None;
     }
-    let mut parsed = IndexMap::new();
+    let mut parsed = IndexMap::with_capacity(object.len());
     for (name, value) in object {
-        let pointer = format!("{at}/{}", pointer_step(name));
-        if name.is_empty() || name.chars().count() > limits::STATE_NAME_CHARACTERS {
-            let message = format!("State name must have 1 to {} characters", limits::STATE_NAME_CHARACTERS);
-            let code = DiagnosticCode::SchemaValidationFailed;
-            fields.findings().push(Diagnostic::error(code, message, pointer.clone()));
-        }
+        let pointer = state_place(at, name);
+        check_name(name, at, &pointer, fields.findings());
+        task_resource::check_state(value, &pointer, fields.findings());
         if let Some(state) = State::parse(name, value, pointer, fields.findings()) {
             parsed.insert(name.clone(), state);
         }
     }
     (parsed.len() == object.len()).then_some(parsed)
+}
+
+/// The place of a state among those at `at`. A name that is too long is cut, which bounds every place.
+pub(super) fn state_place(at: &str, name: &str) -> String {
+    format!("{at}/{}", pointer_step(beginning(name)))
+}
+
+fn beginning(name: &str) -> &str {
+    let end = name.char_indices().nth(limits::STATE_NAME_CHARACTERS);
+    end.map_or(name, |(end, _)| &name[..end])
+}
+
+fn check_name(name: &str, at: &str, pointer: &str, findings: &mut Findings) {
+    if name.is_empty() || beginning(name).len() < name.len() {
+        let message = format!("State name must have 1 to {} characters", limits::STATE_NAME_CHARACTERS);
+        let location = || if name.is_empty() { at.to_owned() } else { pointer.to_owned() };
+        findings.error(DiagnosticCode::InvalidStateName, message, location);
+    }
+    if !findings.name_is_new(name) {
+        let message = format!("Duplicate State name: {name}");
+        findings.error(DiagnosticCode::DuplicateStateName, message, || pointer.to_owned());
+    }
 }

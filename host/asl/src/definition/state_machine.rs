@@ -1,8 +1,10 @@
 //! The state machine: top-level fields and the transitions between states (specification, "Top-level fields").
 
 use super::diagnostic::{Diagnostic, DiagnosticCode, Severity};
+use super::document::Document;
 use super::fields::Fields;
 use super::findings::Findings;
+use super::query_language::machine_language;
 use super::state_graph::StateGraph;
 use crate::limits;
 use crate::states::{Resource, State};
@@ -23,18 +25,23 @@ pub struct StateMachine {
 impl StateMachine {
     /// Parses a definition. Errors: every problem found, warnings included; at least one is an error.
     pub fn parse(text: &str) -> Result<StateMachine, Vec<Diagnostic>> {
-        let (machine, problems) = StateMachine::analyse(text);
-        match machine {
-            Some(machine) if problems.iter().all(|problem| problem.severity == Severity::Warning) => {
-                Ok(machine)
-            }
-            _ => Err(problems),
-        }
+        StateMachine::analyse(text, false)
+    }
+
+    /// Parses the definition of an Express state machine, likewise.
+    pub fn parse_express(text: &str) -> Result<StateMachine, Vec<Diagnostic>> {
+        StateMachine::analyse(text, true)
     }
 
     /// All problems of a definition, warnings too; empty for a clean one (API: ValidateStateMachineDefinition).
+    /// At most `limits::DIAGNOSTICS` of each severity.
     pub fn validate(text: &str) -> Vec<Diagnostic> {
-        StateMachine::analyse(text).1
+        StateMachine::examine(text, false).1
+    }
+
+    /// All problems of the definition of an Express state machine, likewise.
+    pub fn validate_express(text: &str) -> Vec<Diagnostic> {
+        StateMachine::examine(text, true).1
     }
 
     /// The names of the states: those of the machine's own level first, each in the order of the definition.
@@ -64,40 +71,33 @@ impl StateMachine {
         &self.variable_references
     }
 
-    fn analyse(text: &str) -> (Option<StateMachine>, Vec<Diagnostic>) {
-        let mut findings = Findings::default();
-        let machine = match serde_json::from_str::<Value>(text) {
-            Ok(value) if value.is_object() => parse_top_level(&value, &mut findings),
-            Ok(_) => {
-                findings.push(not_an_object());
-                None
+    fn analyse(text: &str, express: bool) -> Result<StateMachine, Vec<Diagnostic>> {
+        let (machine, problems) = StateMachine::examine(text, express);
+        match machine {
+            Some(machine) if problems.iter().all(|problem| problem.severity == Severity::Warning) => {
+                Ok(machine)
             }
-            Err(_) if text.trim().is_empty() => {
-                findings.push(not_an_object());
-                None
+            Some(_) | None => Err(problems),
+        }
+    }
+
+    fn examine(text: &str, express: bool) -> (Option<StateMachine>, Vec<Diagnostic>) {
+        let mut findings = Findings::new(express);
+        let machine = match Document::read(text) {
+            Ok(document) => {
+                for duplicate in document.duplicates {
+                    findings.error_of_all(duplicate);
+                }
+                parse_top_level(&document.value, &mut findings)
             }
-            Err(error) => {
-                findings.push(not_json(&error));
+            Err(problem) => {
+                findings.error_of_all(problem);
                 None
             }
         };
         let (problems, variable_references) = findings.into_parts();
         (machine.map(|machine| StateMachine { variable_references, ..machine }), problems)
     }
-}
-
-fn not_an_object() -> Diagnostic {
-    Diagnostic {
-        severity: Severity::Error,
-        code: DiagnosticCode::SchemaValidationFailed,
-        message: "Definition must be a valid JSON object".to_owned(),
-        location: None,
-    }
-}
-
-fn not_json(error: &serde_json::Error) -> Diagnostic {
-    let location = format!("line: {}, column: {}", error.line(), error.column());
-    Diagnostic::error(DiagnosticCode::InvalidJsonDescription, error.to_string(), location)
 }
 
 fn parse_top_level(value: &Value, findings: &mut Findings) -> Option<StateMachine> {
@@ -108,7 +108,7 @@ fn parse_top_level(value: &Value, findings: &mut Findings) -> Option<StateMachin
     {
         fields.problem("Version", format!("Version must be '1.0', but was '{version}'"));
     }
-    query_language(&mut fields);
+    machine_language(&mut fields);
     let graph = StateGraph::parse(&mut fields);
     fields.finish();
     let StateGraph { start_at, mut states } = graph?;
@@ -121,59 +121,4 @@ fn parse_top_level(value: &Value, findings: &mut Findings) -> Option<StateMachin
         index += 1;
     }
     Some(StateMachine { start_at, timeout_seconds, states, variable_references: BTreeMap::new() })
-}
-
-/// Reads `QueryLanguage`, of the machine or of a state. Only JSONPath can be run so far.
-pub(crate) fn query_language(fields: &mut Fields<'_>) {
-    match fields.string("QueryLanguage") {
-        None | Some("JSONPath") => {}
-        Some("JSONata") => fields.not_supported("QueryLanguage", "JSONata"),
-        Some(_) => fields.problem("QueryLanguage", "Value must be one of these: [JSONPath, JSONata]"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn all_problems_are_reported_together() {
-        let definition = r#"{"StartAt": "A", "Surprise": 1, "States": {
-            "A": {"Type": "Task", "Resource": "charge", "Next": "Nowhere",
-                  "Retry": [{"ErrorEquals": [], "IntervalSeconds": -1}]},
-            "B/C": {"Type": "Wait", "Seconds": 1, "Timestamp": "x"},
-            "D": {"Type": "Choice", "Choices": [{"Variable": "$.x", "NumericEquals": "1", "Next": "E"}]},
-            "E": {"Type": "Dance"}
-        }}"#;
-        let problems = StateMachine::validate(definition);
-        let places: Vec<&str> = problems.iter().filter_map(|problem| problem.location.as_deref()).collect();
-        for place in [
-            "/Surprise",
-            "/States/A/Resource",
-            "/States/A/Next",
-            "/States/A/Retry[0]/ErrorEquals",
-            "/States/A/Retry[0]/IntervalSeconds",
-            "/States/B~1C",
-            "/States/B~1C/Timestamp",
-            "/States/D/Choices[0]/NumericEquals",
-            "/States/E/Type",
-        ] {
-            assert!(places.contains(&place), "{place} is not among {places:#?}");
-        }
-        assert!(StateMachine::parse(definition).is_err());
-    }
-
-    #[test]
-    fn what_is_no_definition_is_said_so() {
-        for (text, message) in [
-            ("", "Definition must be a valid JSON object"),
-            ("[]", "Definition must be a valid JSON object"),
-            ("{", "EOF while parsing an object at line 1 column 1"),
-            ("{}", "These fields are required: [States, StartAt]"),
-            (r#"{"StartAt": "A", "States": {}}"#, "Value cannot be empty"),
-        ] {
-            let problems = StateMachine::validate(text);
-            assert!(problems.iter().any(|problem| problem.message == message), "{text}: {problems:?}");
-        }
-    }
 }

@@ -131,7 +131,8 @@ pub type Variables = BTreeMap<String, Value>;
 pub struct Progress {
     /// Its status.
     pub status: Status,
-    /// The output, once succeeded.
+    /// The output, once succeeded; may be null.
+    #[serde(default, with = "maybe_null")]
     pub output: Option<Value>,
     /// The error name, once failed, aborted or timed out with one.
     pub error: Option<String>,
@@ -227,5 +228,21 @@ impl Progress {
             last_branch: BranchId::ROOT,
             variable_bytes: 0,
         }
+    }
+}
+
+/// An optional value that may itself be null: in a list of its own, so that `Some(null)` is not read as `None`.
+mod maybe_null {
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
+    use serde_json::Value;
+
+    #[allow(clippy::ref_option)] // the shape that serde calls
+    pub(super) fn serialize<S: Serializer>(value: &Option<Value>, serializer: S) -> Result<S::Ok, S::Error> {
+        value.as_ref().map(|value| [value]).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'d, D: Deserializer<'d>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+        let value = Option::<[Value; 1]>::deserialize(deserializer)?;
+        Ok(value.map(|[value]| value))
     }
 }

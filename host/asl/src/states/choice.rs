@@ -5,7 +5,7 @@ use super::{Exit, Next, Outcome};
 use crate::assign::Assign;
 use crate::context_object::ContextObject;
 use crate::data_flow::Paths;
-use crate::definition::{Diagnostic, DiagnosticCode, Fields, Findings};
+use crate::definition::{DiagnosticCode, Fields, Findings};
 use crate::limits;
 use crate::states_error::StatesError;
 use serde_json::Value;
@@ -88,8 +88,7 @@ impl Rule {
     fn parse(fields: &mut Fields<'_>, depth: usize) -> Option<Rule> {
         if depth > limits::CHOICE_DEPTH {
             let here = fields.here();
-            let code = DiagnosticCode::SchemaValidationFailed;
-            fields.findings().push(Diagnostic::error(code, "Nested too deeply", here));
+            fields.findings().error(DiagnosticCode::TooDeeplyNested, "Nested too deeply", || here);
             return None;
         }
         match COMBINATORS.into_iter().find(|name| fields.has(name)) {

@@ -103,7 +103,8 @@ impl Comparison {
             }
         }
         if fields.has("StringMatches") {
-            tests.push(fields.string("StringMatches").map(|pattern| Test::Matches(Glob::parse(pattern))));
+            let pattern = fields.string("StringMatches");
+            tests.push(pattern.map(|pattern| Test::Matches(Glob::parse(pattern))));
         }
         for &(name, family, relation, is_path) in OPERATORS {
             if fields.has(name) {
@@ -112,7 +113,7 @@ impl Comparison {
             }
         }
         if tests.len() != 1 {
-            fields.problem("", "A choice rule must have exactly one comparison operator");
+            fields.problem_here("A choice rule must have exactly one comparison operator");
             return None;
         }
         Some(Comparison { variable: variable?, test: tests.pop()?? })
@@ -178,6 +179,9 @@ impl Operand {
             };
             fields.problem(name, expected);
             return None;
+        }
+        if let (Family::String, Some(text)) = (family, value.as_str()) {
+            fields.warn_no_path(name, text);
         }
         Some(Operand::Given(value.clone()))
     }

@@ -3,8 +3,7 @@
 use super::Outcome;
 use crate::context_object::ContextObject;
 use crate::definition::Fields;
-use crate::payload_template::missing_path;
-use crate::query_path::QueryPath;
+use crate::payload_template::{Expression, missing_path};
 use crate::states_error::StatesError;
 use serde_json::Value;
 
@@ -15,13 +14,24 @@ pub(crate) struct FailState {
     cause: Text,
 }
 
-/// One of the two texts: absent, given, or found by a path.
+/// One of the two texts: absent, given, or found by a path or made by an intrinsic function.
 #[derive(Clone, Debug)]
 enum Text {
     Absent,
     Given(String),
-    Path(&'static str, QueryPath),
+    Expression(&'static str, Expression),
 }
+
+/// The intrinsic functions that ErrorPath and CausePath may call (Developer Guide, "Fail workflow state").
+const FUNCTIONS: [&str; 7] = [
+    "States.Format",
+    "States.JsonToString",
+    "States.ArrayGetItem",
+    "States.Base64Encode",
+    "States.Base64Decode",
+    "States.Hash",
+    "States.UUID",
+];
 
 impl FailState {
     pub(super) fn parse(fields: &mut Fields<'_>) -> Option<FailState> {
@@ -39,31 +49,46 @@ impl FailState {
 
 impl Text {
     fn parse(fields: &mut Fields<'_>, name: &'static str, path_name: &'static str) -> Option<Text> {
-        match (fields.has(name), fields.has(path_name)) {
-            (true, true) => {
-                fields.problem(path_name, format!("Only one of '{name}' and '{path_name}' may be given"));
-                fields.string(name);
-                fields.path(path_name);
-                None
+        fields.only_one_of(name, path_name);
+        let text = fields.string(name);
+        if let Some(text) = text {
+            fields.warn_no_path(name, text);
+        }
+        let expression = fields.expression(path_name);
+        if let Some(Expression::Intrinsic(call)) = &expression {
+            let function = call.as_str().split('(').next().unwrap_or_default().trim();
+            if !FUNCTIONS.contains(&function) {
+                let functions = FUNCTIONS.join(", ");
+                let message = format!("Only these intrinsic functions are allowed: [{functions}]");
+                fields.problem(path_name, message);
             }
-            (true, false) => fields.string(name).map(|text| Text::Given(text.to_owned())),
-            (false, true) => fields.path(path_name).map(|path| Text::Path(path_name, path)),
+        }
+        match (fields.has(name), fields.has(path_name)) {
+            (true, _) => text.map(|text| Text::Given(text.to_owned())),
+            (false, true) => expression.map(|expression| Text::Expression(path_name, expression)),
             (false, false) => Some(Text::Absent),
         }
     }
 
     fn evaluate(&self, raw: &Value, context: &ContextObject<'_>) -> Result<Option<String>, StatesError> {
-        match self {
-            Text::Absent => Ok(None),
-            Text::Given(text) => Ok(Some(text.clone())),
-            Text::Path(field, path) => match path.select(raw, context).as_deref() {
-                Ok(Value::String(text)) => Ok(Some(text.clone())),
-                Ok(other) => Err(StatesError::runtime(format!(
-                    "The JSONPath '{}' specified for the field '{field}' must refer to a string, but was: {other}",
-                    path.as_str()
-                ))),
-                Err(_) => Err(StatesError::runtime(missing_path(path.as_str(), field, raw))),
+        let (field, written, value) = match self {
+            Text::Absent => return Ok(None),
+            Text::Given(text) => return Ok(Some(text.clone())),
+            Text::Expression(field, Expression::Intrinsic(call)) => {
+                (field, call.as_str(), call.evaluate(raw, context)?)
+            }
+            Text::Expression(field, Expression::Path(path)) => match path.select(raw, context) {
+                Ok(value) => (field, path.as_str(), value.into_owned()),
+                Err(_) => return Err(StatesError::runtime(missing_path(path.as_str(), field, raw))),
             },
+        };
+        match value {
+            Value::String(text) => Ok(Some(text)),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+                Err(StatesError::runtime(format!(
+                    "The JSONPath '{written}' specified for the field '{field}' must refer to a string, but was: {value}"
+                )))
+            }
         }
     }
 }

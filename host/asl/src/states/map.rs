@@ -3,6 +3,7 @@
 //!
 //! Older definitions say Iterator and Parameters for ItemProcessor and ItemSelector.
 
+use super::distributed::{self, Mode};
 use super::{Exit, Handlers, Next};
 use crate::assign::Assign;
 use crate::context_object::ContextObject;
@@ -45,18 +46,16 @@ enum Amount {
 
 impl MapState {
     pub(super) fn parse(fields: &mut Fields<'_>) -> Option<MapState> {
-        let processor = parse_processor(fields);
+        let (processor, mode) = parse_processor(fields);
         let paths = Paths::parse(fields);
         let items_path = fields.path("ItemsPath");
         let item_selector = parse_selector(fields);
-        let max_concurrency = Amount::parse(fields, "MaxConcurrency", "MaxConcurrencyPath", u64::MAX);
+        let max_concurrency = Amount::count(fields, "MaxConcurrency", "MaxConcurrencyPath");
         let tolerated = [
-            Amount::parse(fields, "ToleratedFailureCount", "ToleratedFailureCountPath", u64::MAX),
-            Amount::parse(fields, "ToleratedFailurePercentage", "ToleratedFailurePercentagePath", 100),
+            Amount::count(fields, "ToleratedFailureCount", "ToleratedFailureCountPath"),
+            Amount::percentage(fields, "ToleratedFailurePercentage", "ToleratedFailurePercentagePath"),
         ];
-        for distributed in ["ItemReader", "ItemBatcher", "ResultWriter", "Label"] {
-            fields.get(distributed);
-        }
+        distributed::check_fields(fields, mode);
         let flow = ResultFlow::parse_result(fields);
         let assign = Assign::parse(fields);
         let retriers = parse_list(fields, "Retry", Retrier::parse);
@@ -147,73 +146,57 @@ impl MapState {
     }
 }
 
-fn parse_processor(fields: &mut Fields<'_>) -> Option<StateGraph> {
-    let name = match (fields.has("ItemProcessor"), fields.has("Iterator")) {
-        (true, true) => {
-            fields.problem("Iterator", "Only one of 'ItemProcessor' and 'Iterator' may be given");
-            fields.get("Iterator");
-            "ItemProcessor"
-        }
-        (false, true) => "Iterator",
-        (true, false) => "ItemProcessor",
-        (false, false) => {
-            fields.require(&["ItemProcessor"]);
-            return None;
-        }
-    };
-    let at = fields.at(name);
-    let value = fields.get(name)?;
-    let mut processor = Fields::new(value, at, fields.findings())?;
-    parse_configuration(&mut processor);
+/// Reads the states of an iteration, and how they are run.
+pub(super) fn parse_processor(fields: &mut Fields<'_>) -> (Option<StateGraph>, Mode) {
+    fields.only_one_of("ItemProcessor", "Iterator");
+    let mut name = "ItemProcessor";
+    if fields.has("Iterator") {
+        // Known also beside an ItemProcessor, where it is refused already.
+        fields.get("Iterator");
+        name = if fields.has("ItemProcessor") { "ItemProcessor" } else { "Iterator" };
+    } else {
+        fields.require(&["ItemProcessor"]);
+    }
+    let Some(mut processor) = fields.nested(name) else { return (None, Mode::Inline) };
+    let mode = distributed::parse_mode(&mut processor);
     let graph = StateGraph::parse(&mut processor);
     processor.finish();
-    graph
-}
-
-fn parse_configuration(processor: &mut Fields<'_>) {
-    let at = processor.at("ProcessorConfig");
-    let Some(value) = processor.get("ProcessorConfig") else { return };
-    let Some(mut configuration) = Fields::new(value, at, processor.findings()) else { return };
-    match configuration.string("Mode") {
-        None | Some("INLINE") => {}
-        Some("DISTRIBUTED") => configuration.not_supported("Mode", "The distributed mode of Map states"),
-        Some(_) => configuration.problem("Mode", "Value must be one of these: [INLINE, DISTRIBUTED]"),
-    }
-    if !matches!(configuration.string("ExecutionType"), None | Some("STANDARD" | "EXPRESS")) {
-        configuration.problem("ExecutionType", "Value must be one of these: [STANDARD, EXPRESS]");
-    }
-    configuration.finish();
+    (graph, mode)
 }
 
 fn parse_selector(fields: &mut Fields<'_>) -> Option<PayloadTemplate> {
-    if fields.has("ItemSelector") && fields.has("Parameters") {
-        fields.problem("Parameters", "Only one of 'ItemSelector' and 'Parameters' may be given");
-        fields.get("Parameters");
-    }
-    fields.payload_template("ItemSelector").or_else(|| fields.payload_template("Parameters"))
+    fields.only_one_of("ItemSelector", "Parameters");
+    let selector = fields.payload_template("ItemSelector");
+    let parameters = fields.payload_template("Parameters");
+    selector.or(parameters)
 }
 
 impl Amount {
-    #[allow(clippy::cast_precision_loss)] // a bound of 2^64 is no bound
+    /// A number of things.
+    #[allow(clippy::cast_precision_loss)] // more than 2^53 of anything is more than there are
+    fn count(fields: &mut Fields<'_>, name: &'static str, path_name: &'static str) -> Option<Amount> {
+        let given = fields.integer(name, 0, u64::MAX).map(|given| given as f64);
+        Amount::parse(fields, given, name, path_name)
+    }
+
+    /// A number from 0 to 100.
+    fn percentage(fields: &mut Fields<'_>, name: &'static str, path_name: &'static str) -> Option<Amount> {
+        let given = fields.number(name, 0.0);
+        if given.is_some_and(|given| given > 100.0) {
+            fields.problem(name, format!("{name} must be between 0 and 100."));
+        }
+        Amount::parse(fields, given, name, path_name)
+    }
+
     fn parse(
         fields: &mut Fields<'_>,
+        given: Option<f64>,
         name: &'static str,
         path_name: &'static str,
-        maximum: u64,
     ) -> Option<Amount> {
-        let given = fields.number(name, 0.0);
         let path = fields.path(path_name);
-        if given.is_some_and(|given| given > maximum as f64) {
-            fields.problem(name, format!("{name} must be between 0 and {maximum}."));
-        }
-        match (given, path) {
-            (Some(_), Some(_)) => {
-                fields.problem(path_name, format!("Only one of '{name}' and '{path_name}' may be given"));
-                None
-            }
-            (Some(given), None) => Some(Amount::Given(given)),
-            (None, path) => path.map(|path| Amount::Path(path_name, path)),
-        }
+        fields.only_one_of(name, path_name);
+        given.map(Amount::Given).or(path.map(|path| Amount::Path(path_name, path)))
     }
 
     /// The number; a text that holds one counts as it (recorded).

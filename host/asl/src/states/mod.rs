@@ -4,6 +4,7 @@
 
 mod choice;
 mod comparison;
+mod distributed;
 mod fail;
 mod map;
 mod parallel;
@@ -15,7 +16,7 @@ mod wait;
 
 use crate::assign::Assigned;
 use crate::context_object::ContextObject;
-use crate::definition::{Fields, Findings};
+use crate::definition::{Fields, Findings, QueryLanguage, state_language};
 use crate::history::StateType;
 use crate::retry::{Catcher, Retrier};
 use crate::states_error::StatesError;
@@ -93,6 +94,9 @@ pub(crate) struct Handlers<'s> {
     pub(crate) catchers: &'s [Catcher],
 }
 
+/// The types, as messages list them.
+const TYPES: [&str; 8] = ["Task", "Wait", "Pass", "Succeed", "Fail", "Choice", "Parallel", "Map"];
+
 impl State {
     /// Parses the state `name`; `None` when a problem was reported.
     pub(crate) fn parse(
@@ -111,8 +115,12 @@ impl State {
         if !fields.require(&["Type"]) {
             return None;
         }
-        crate::definition::query_language(&mut fields);
-        let state = match fields.string("Type")? {
+        let state_type = fields.choice("Type", &TYPES)?;
+        if state_language(&mut fields) == QueryLanguage::Jsonata {
+            State::check_levels(state_type, &mut fields);
+            return None;
+        }
+        let state = match state_type {
             "Task" => TaskState::parse(&mut fields).map(|task| State::Task(Box::new(task))),
             "Pass" => PassState::parse(&mut fields).map(|pass| State::Pass(Box::new(pass))),
             "Choice" => ChoiceState::parse(&mut fields).map(|choice| State::Choice(Box::new(choice))),
@@ -121,14 +129,20 @@ impl State {
             "Fail" => FailState::parse(&mut fields).map(|fail| State::Fail(Box::new(fail))),
             "Parallel" => ParallelState::parse(&mut fields).map(|state| State::Parallel(Box::new(state))),
             "Map" => MapState::parse(&mut fields).map(|map| State::Map(Box::new(map))),
-            _ => {
-                let types = "[Task, Wait, Pass, Succeed, Fail, Choice, Parallel, Map]";
-                fields.problem("Type", format!("The field 'Type' should have one of these values: {types}"));
-                return None;
-            }
+            // `choice` has let no other through.
+            _ => None,
         };
         fields.finish();
         state
+    }
+
+    /// Reads the states within a state in JSONata, which is itself refused: they may be in JSONPath.
+    fn check_levels(state_type: &str, fields: &mut Fields<'_>) {
+        if state_type == "Parallel" {
+            parallel::parse_branches(fields);
+        } else if state_type == "Map" {
+            map::parse_processor(fields);
+        }
     }
 
     /// Moves the states of nested levels out.

@@ -73,7 +73,8 @@ impl ParallelState {
     }
 }
 
-fn parse_branches(fields: &mut Fields<'_>) -> Option<Vec<StateGraph>> {
+/// Reads the levels of states that run side by side.
+pub(super) fn parse_branches(fields: &mut Fields<'_>) -> Option<Vec<StateGraph>> {
     let at = fields.at("Branches");
     let items = fields.items("Branches")?;
     let mut branches = Vec::with_capacity(items.len());

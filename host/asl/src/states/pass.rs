@@ -4,7 +4,7 @@ use super::{Exit, Next, Outcome};
 use crate::assign::Assign;
 use crate::context_object::ContextObject;
 use crate::data_flow::{Paths, ResultFlow};
-use crate::definition::{Diagnostic, DiagnosticCode, Fields};
+use crate::definition::{DiagnosticCode, Fields, looks_like_expression};
 use crate::states_error::StatesError;
 use serde_json::Value;
 
@@ -24,9 +24,8 @@ impl PassState {
         let flow = ResultFlow::parse(fields, false);
         let result = fields.get("Result").cloned();
         if result.as_ref().is_some_and(holds_path) {
-            let at = fields.at("Result");
             let message = "The content of the Result field is static; a path in it is not evaluated";
-            fields.findings().push(Diagnostic::warning(DiagnosticCode::PassResultIsStatic, message, at));
+            fields.warning(DiagnosticCode::PassResultIsStatic, "Result", message);
         }
         let assign = Assign::parse(fields);
         Some(PassState { paths, flow, result, assign, next: Next::parse(fields)? })
@@ -41,10 +40,12 @@ impl PassState {
     }
 }
 
+/// Whether the value has what would be a path in a payload template. As deep as the definition.
 fn holds_path(result: &Value) -> bool {
     match result {
         Value::Object(fields) => fields.iter().any(|(name, value)| name.ends_with(".$") || holds_path(value)),
         Value::Array(items) => items.iter().any(holds_path),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+        Value::String(text) => looks_like_expression(text),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
 }

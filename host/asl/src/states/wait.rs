@@ -73,7 +73,7 @@ impl Until {
         match given.as_slice() {
             [_] => seconds.or(seconds_path).or(timestamp).or(timestamp_path),
             [] => {
-                fields.problem("", format!("One of these fields is required: [{}]", FORMS.join(", ")));
+                fields.problem_here(format!("One of these fields is required: [{}]", FORMS.join(", ")));
                 None
             }
             [_, second, ..] => {

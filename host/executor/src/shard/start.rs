@@ -53,6 +53,8 @@ impl Shard {
         let record = StartRecord {
             machine: request.machine.id,
             revision: request.machine.revision,
+            revision_id: request.machine.revision_id,
+            revised_at: request.machine.updated_at,
             input: request.input,
             trace_header: request.trace_header,
         };

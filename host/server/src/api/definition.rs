@@ -7,17 +7,19 @@ use super::error::ApiError;
 use crate::server::Server;
 
 /// Every problem of a definition, warnings too.
-pub(super) fn problems(server: &Server, text: &str) -> Vec<Diagnostic> {
-    let mut problems = StateMachine::validate(text);
-    if let Ok(machine) = StateMachine::parse(text) {
-        problems.extend(server.executor.unsupported(&machine));
-    }
-    problems
+pub(super) fn problems(server: &Server, text: &str, is_express: bool) -> Vec<Diagnostic> {
+    let (validated, parsed) = if is_express {
+        (StateMachine::validate_express(text), StateMachine::parse_express(text))
+    } else {
+        (StateMachine::validate(text), StateMachine::parse(text))
+    };
+    let unsupported = parsed.iter().flat_map(|machine| server.executor.unsupported(machine));
+    validated.into_iter().chain(unsupported).collect()
 }
 
 /// Errors: `InvalidDefinition` with every problem that is an error.
 pub(super) fn check(server: &Server, text: &str) -> Result<(), ApiError> {
-    let problems = problems(server, text);
+    let problems = problems(server, text, false);
     let errors = problems.iter().filter(|problem| problem.severity == Severity::Error);
     let errors: Vec<String> = errors.map(ToString::to_string).collect();
     if errors.is_empty() { Ok(()) } else { Err(ApiError::InvalidDefinition(errors.join(", "))) }

@@ -1,8 +1,8 @@
 //! DescribeExecution (API reference, section 2.3; redrive fields, section 4).
 
 use serde_json::{Value, json};
-use stepwell_asl::{Execution, Status, Timestamp};
-use stepwell_store::StartRecord;
+use stepwell_asl::{Status, Timestamp};
+use stepwell_store::{Standing, StartRecord};
 
 use super::{Answer, Call, INCLUDED_DATA, execution, machine};
 use crate::limits;
@@ -19,7 +19,7 @@ pub(super) async fn handle(server: &Server, mut call: Call) -> Answer {
     Ok(describe(&record, &execution, included, redrive))
 }
 
-fn describe(record: &StartRecord, execution: &Execution, included: bool, redrive: Option<String>) -> Value {
+fn describe(record: &StartRecord, execution: &Standing, included: bool, redrive: Option<String>) -> Value {
     let mut answer = json!({
         "executionArn": execution.context.execution_arn,
         "stateMachineArn": execution.context.state_machine_arn,
@@ -51,7 +51,7 @@ fn describe(record: &StartRecord, execution: &Execution, included: bool, redrive
 }
 
 /// Why an execution could not be redriven, in the API's words.
-fn redrive_obstacle(execution: &Execution, machine_exists: bool, now: Timestamp) -> Option<String> {
+fn redrive_obstacle(execution: &Standing, machine_exists: bool, now: Timestamp) -> Option<String> {
     let status = execution.progress.status;
     if matches!(status, Status::Running | Status::Succeeded) {
         return Some(format!("Execution is {} and cannot be redriven", status.as_str()));
@@ -71,9 +71,9 @@ fn redrive_obstacle(execution: &Execution, machine_exists: bool, now: Timestamp)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use stepwell_asl::ExecutionContext;
+    use stepwell_asl::{Execution, ExecutionContext};
 
-    fn execution(status: Status, stopped: i64) -> Execution {
+    fn execution(status: Status, stopped: i64) -> Standing {
         let context = ExecutionContext {
             execution_arn: "e".into(),
             execution_name: "e".into(),
@@ -85,7 +85,8 @@ mod tests {
             seed: 0,
             quotas: stepwell_asl::Quotas::default(),
         };
-        let mut execution = Execution::new(context, json!({}));
+        let progress = Execution::new(context.clone(), json!({})).progress;
+        let mut execution = Standing { context, progress };
         execution.progress.status = status;
         execution.progress.stop_time = Some(Timestamp(stopped));
         execution
@@ -107,7 +108,7 @@ mod tests {
     fn redrive_ends_after_14_days_or_with_the_machine_or_a_full_history() {
         let mut failed = execution(Status::Failed, 1_000);
         let late = Timestamp(1_001 + limits::REDRIVE_MILLISECONDS);
-        let reason = |execution: &Execution, machine, now| redrive_obstacle(execution, machine, now).unwrap();
+        let reason = |execution: &Standing, machine, now| redrive_obstacle(execution, machine, now).unwrap();
         assert_eq!(reason(&failed, true, late), "Execution redrivable period exceeded");
         assert_eq!(reason(&failed, false, Timestamp(1_000)), "State machine is in DELETING status");
         failed.progress.last_event_id = 24_999;
@@ -119,6 +120,8 @@ mod tests {
         let record = StartRecord {
             machine: stepwell_store::MachineId([0; 16]),
             revision: 1,
+            revision_id: None,
+            revised_at: Timestamp(0),
             input: "{ \"a\":1 }".into(),
             trace_header: None,
         };

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::arn::MachineArn;
 use super::error::ApiError;
-use super::machine_settings::{effective_logging, effective_tracing};
+use super::machine_settings::{effective_encryption, effective_logging, effective_tracing};
 use super::{Answer, Call, INCLUDED_DATA, definition, machine};
 use crate::limits;
 use crate::server::Server;
@@ -31,12 +31,10 @@ pub(super) async fn handle(server: &Server, mut call: Call) -> Answer {
         "creationDate": record.created_at.as_seconds(),
         "loggingConfiguration": effective_logging(&record),
         "tracingConfiguration": effective_tracing(&record),
+        "encryptionConfiguration": effective_encryption(&record),
     });
     if let Some(revision_id) = &record.revision_id {
         answer["revisionId"] = json!(revision_id);
-    }
-    if let Some(encryption) = &record.encryption_configuration {
-        answer["encryptionConfiguration"] = encryption.clone();
     }
     if let Some(references) = definition::variable_references(&text) {
         answer["variableReferences"] = references;

@@ -1,7 +1,6 @@
 //! Finds and reads executions for the operations on one of them.
 
-use stepwell_asl::Execution;
-use stepwell_store::{ExecutionId, StartRecord};
+use stepwell_store::{ExecutionId, Standing, StartRecord};
 
 use super::arn::check_execution_arn;
 use super::error::ApiError;
@@ -14,13 +13,13 @@ pub(crate) async fn find(server: &Server, arn: &str) -> Result<ExecutionId, ApiE
     id.ok_or_else(|| ApiError::ExecutionDoesNotExist(arn.to_owned()))
 }
 
-/// What an execution was started with, and its last checkpoint. Both are written when it starts.
+/// What an execution was started with, and where it stands. Both are written when it starts.
 pub(super) async fn read(
     server: &Server,
     id: ExecutionId,
     arn: &str,
-) -> Result<(StartRecord, Execution), ApiError> {
+) -> Result<(StartRecord, Standing), ApiError> {
     let record = server.store.start_record(id).await?;
-    let execution = server.store.checkpoint(id).await?;
-    record.zip(execution).ok_or_else(|| ApiError::internal(&format!("{arn} has no checkpoint")))
+    let standing = server.store.standing(id).await?;
+    record.zip(standing).ok_or_else(|| ApiError::internal(&format!("{arn} has no checkpoint")))
 }

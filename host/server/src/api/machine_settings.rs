@@ -125,15 +125,23 @@ pub(crate) fn effective_tracing(record: &MachineRecord) -> Value {
     record.tracing_configuration.clone().unwrap_or_else(default_tracing)
 }
 
-fn default_logging() -> Value {
+/// The encryption that a machine shows.
+pub(crate) fn effective_encryption(record: &MachineRecord) -> Value {
+    record.encryption_configuration.clone().unwrap_or_else(default_encryption)
+}
+
+/// The logging of a machine that says nothing of it.
+pub(crate) fn default_logging() -> Value {
     json!({"level": "OFF", "includeExecutionData": false})
 }
 
-fn default_tracing() -> Value {
+/// The tracing of a machine that says nothing of it.
+pub(crate) fn default_tracing() -> Value {
     json!({"enabled": false})
 }
 
-fn default_encryption() -> Value {
+/// The encryption of a machine that says nothing of it.
+pub(crate) fn default_encryption() -> Value {
     json!({"type": "AWS_OWNED_KEY"})
 }
 

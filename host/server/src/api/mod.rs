@@ -10,6 +10,7 @@ mod definition;
 mod delete_state_machine;
 mod describe_execution;
 mod describe_state_machine;
+mod describe_state_machine_for_execution;
 pub(crate) mod error;
 pub(crate) mod execution;
 mod get_execution_history;
@@ -60,11 +61,14 @@ const TARGET_PREFIX: &str = "AWSStepFunctions.";
 const INCLUDED_DATA: [&str; 2] = ["ALL_DATA", "METADATA_ONLY"];
 
 /// Every operation that is offered.
-const OPERATIONS: [(&str, Handler); 11] = [
+const OPERATIONS: [(&str, Handler); 12] = [
     ("CreateStateMachine", |server, call| Box::pin(create_state_machine::handle(server, call))),
     ("DeleteStateMachine", |server, call| Box::pin(delete_state_machine::handle(server, call))),
     ("DescribeExecution", |server, call| Box::pin(describe_execution::handle(server, call))),
     ("DescribeStateMachine", |server, call| Box::pin(describe_state_machine::handle(server, call))),
+    ("DescribeStateMachineForExecution", |server, call| {
+        Box::pin(describe_state_machine_for_execution::handle(server, call))
+    }),
     ("GetExecutionHistory", |server, call| Box::pin(get_execution_history::handle(server, call))),
     ("ListExecutions", |server, call| Box::pin(list_executions::handle(server, call))),
     ("ListStateMachines", |server, call| Box::pin(list_state_machines::handle(server, call))),

@@ -14,12 +14,12 @@ const SEVERITIES: [&str; 2] = ["ERROR", "WARNING"];
 pub(super) async fn handle(server: &Server, mut call: Call) -> Answer {
     let fields = &mut call.fields;
     let definition = fields.required_text("definition", 1, limits::DEFINITION_CHARACTERS);
-    fields.choice("type", &TYPES);
+    let is_express = fields.choice("type", &TYPES) == Some("EXPRESS");
     let severity = fields.choice("severity", &SEVERITIES).unwrap_or("ERROR");
     let most = fields.integer("maxResults", 0, limits::DIAGNOSTICS).filter(|most| *most > 0);
     fields.check()?;
     let most = usize::try_from(most.unwrap_or(limits::DIAGNOSTICS)).unwrap_or_default();
-    let mut problems = definitions::problems(server, &definition);
+    let mut problems = definitions::problems(server, &definition, is_express);
     let failed = problems.iter().any(|problem| problem.severity == Severity::Error);
     problems.retain(|problem| severity == "WARNING" || problem.severity == Severity::Error);
     let truncated = problems.len() > most;

@@ -226,7 +226,9 @@ fn what_needs_an_execution_refuses_the_unknown() {
     let machine = server.machine("m", &pass());
     let unknown = format!("arn:aws:states:{REGION}:{ACCOUNT}:execution:m:x");
     let express = format!("arn:aws:states:{REGION}:{ACCOUNT}:express:m:x:y");
-    for operation in ["DescribeExecution", "StopExecution", "GetExecutionHistory"] {
+    for operation in
+        ["DescribeExecution", "DescribeStateMachineForExecution", "StopExecution", "GetExecutionHistory"]
+    {
         for (arn, code, message) in [
             (unknown.as_str(), "ExecutionDoesNotExist", format!("Execution Does Not Exist: '{unknown}'")),
             (

@@ -38,10 +38,46 @@ fn a_machine_is_described_as_it_was_created() {
         "creationDate": created["creationDate"],
         "loggingConfiguration": {"level": "OFF", "includeExecutionData": false},
         "tracingConfiguration": {"enabled": false},
+        "encryptionConfiguration": {"type": "AWS_OWNED_KEY"},
     });
     assert_eq!(described, expected);
     let bare = json!({"stateMachineArn": arn("m"), "includedData": "METADATA_ONLY"});
     assert_eq!(server.ok("DescribeStateMachine", &bare).body["definition"], "{}");
+}
+
+#[test]
+fn an_execution_keeps_the_machine_that_it_was_started_with() {
+    let server = TestServer::start();
+    let reading = json!({"StartAt": "A", "States": {
+        "A": {"Type": "Pass", "Assign": {"x": 1}, "Next": "B"},
+        "B": {"Type": "Pass", "Parameters": {"y.$": "States.Array($x, $x)"}, "End": true},
+    }});
+    let created =
+        server.ok("CreateStateMachine", &create("m", &json!({"definition": reading.to_string()}))).body;
+    let started = server.ok("StartExecution", &json!({"stateMachineArn": arn("m"), "name": "e"})).body;
+    let execution = json!({"executionArn": started["executionArn"]});
+    let described = server.ok("DescribeStateMachineForExecution", &execution).body;
+    let expected = json!({
+        "stateMachineArn": arn("m"),
+        "name": "m",
+        "definition": reading.to_string(),
+        "roleArn": role(),
+        "updateDate": created["creationDate"],
+        "loggingConfiguration": {"level": "OFF", "includeExecutionData": false},
+        "tracingConfiguration": {"enabled": false},
+        "encryptionConfiguration": {"type": "AWS_OWNED_KEY"},
+        "variableReferences": {"B": ["x"]},
+    });
+    assert_eq!(described, expected);
+    let update = json!({"stateMachineArn": arn("m"), "definition": pass().to_string()});
+    server.ok("UpdateStateMachine", &update);
+    assert_eq!(server.ok("DescribeStateMachineForExecution", &execution).body, expected);
+    let today = server.ok("DescribeStateMachine", &json!({"stateMachineArn": arn("m")})).body;
+    assert_eq!(today["variableReferences"], Value::Null);
+    let again = server.ok("StartExecution", &json!({"stateMachineArn": arn("m")})).body;
+    let again = json!({"executionArn": again["executionArn"], "includedData": "METADATA_ONLY"});
+    let again = server.ok("DescribeStateMachineForExecution", &again).body;
+    assert_eq!((&again["definition"], &again["revisionId"]), (&json!("{}"), &today["revisionId"]));
 }
 
 #[test]
@@ -138,7 +174,8 @@ fn what_cannot_be_created_is_refused_by_name() {
             json!({"definition": "{\"StartAt\":\"B\",\"States\":{\"A\":{\"Type\":\"Pass\",\"Next\":\"C\"}}}"}),
             "InvalidDefinition",
             "'MISSING_TRANSITION_TARGET: Missing 'Next' target: B at /StartAt, \
-             MISSING_TRANSITION_TARGET: Missing 'Next' target: C at /States/A/Next'",
+             MISSING_TRANSITION_TARGET: Missing 'Next' target: C at /States/A/Next, \
+             MISSING_END_STATE: Workflow has no terminal state'",
         ),
     ] {
         let (found, text) = server.refused("CreateStateMachine", &create("m", &more));

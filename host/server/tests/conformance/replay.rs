@@ -18,11 +18,12 @@ pub(crate) enum Outcome {
 }
 
 /// The operations of this release.
-const OPERATIONS: [&str; 11] = [
+const OPERATIONS: [&str; 12] = [
     "CreateStateMachine",
     "DeleteStateMachine",
     "DescribeExecution",
     "DescribeStateMachine",
+    "DescribeStateMachineForExecution",
     "GetExecutionHistory",
     "ListExecutions",
     "ListStateMachines",
@@ -33,9 +34,10 @@ const OPERATIONS: [&str; 11] = [
 ];
 
 /// Steps that wait for something.
-const AWAITS: [&str; 6] = [
+const AWAITS: [&str; 7] = [
     "await:execution_success",
     "await:execution_aborted",
+    "await:execution_terminated",
     "await:on_execution_events",
     "await:list_execution_status",
     "await:state_machine_listed",
@@ -183,6 +185,7 @@ impl Replay {
             let done = match what {
                 "execution_success" => status("SUCCEEDED"),
                 "execution_aborted" => status("ABORTED"),
+                "execution_terminated" => !status("RUNNING"),
                 "on_execution_events" => entered(),
                 "list_execution_status" => in_list(),
                 "state_machine_listed" => listed(),

@@ -16,6 +16,10 @@ pub struct StartRecord {
     pub machine: MachineId,
     /// The revision of the machine that it is pinned to.
     pub revision: u64,
+    /// The API's revision id of it.
+    pub revision_id: Option<String>,
+    /// When the machine became that revision.
+    pub revised_at: Timestamp,
     /// The input text as given.
     pub input: String,
     /// The trace header as given.

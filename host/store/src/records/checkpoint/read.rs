@@ -100,7 +100,7 @@ impl Store {
         };
         let mut joining = Vec::new();
         self.add_branch(id, root, &mut execution, &mut joining).await?;
-        // Ends: a branch is added for one record, and no record is led to twice.
+        // Ends, even in a damaged store: no branch is added twice.
         while let Some(branch) = joining.pop() {
             self.add_join(id, branch, &mut execution, &mut joining).await?;
         }
@@ -122,8 +122,10 @@ impl Store {
         if matches!(branch.activity, Activity::Joining) {
             joining.push(branch_id);
         }
-        execution.branches.insert(branch_id, branch);
-        Ok(())
+        match execution.branches.insert(branch_id, branch) {
+            None => Ok(()),
+            Some(_) => Err(StoreError::corrupt(space::CHECKPOINTS, &id.0, "a branch is in it twice")),
+        }
     }
 
     /// Adds the join that a branch stands in, with all that has begun in it. Slots behind `next` are none of it: a
