@@ -3,7 +3,7 @@
 use super::Step;
 use crate::execution::{Activity, Branch, BranchId, Command};
 use crate::history::HistoryDetails;
-use crate::json_size::{is_deeper, json_bytes};
+use crate::json_size::is_deeper;
 use crate::limits;
 use crate::states::{Exit, Next, Outcome, State};
 use crate::states_error::StatesError;
@@ -45,7 +45,7 @@ impl Step<'_> {
                 self.fail(branch.previous_event_id, StatesError::runtime(cause));
                 return;
             };
-            self.record_entered(state, &mut branch);
+            self.record_entered(id, state, &mut branch);
             let outcome = state.enter(&branch.input, &self.context(id, &branch), self.at);
             match self.settle(id, branch, outcome) {
                 Some(next) => branch = next,
@@ -97,39 +97,47 @@ impl Step<'_> {
 
     /// Leaves a state.
     pub(super) fn exit(&mut self, id: BranchId, branch: Branch, exit: Exit) -> Option<Branch> {
-        if let Some(error) = self.exceeded(&branch, &exit) {
-            return self.state_failed(id, branch, error);
+        match self.output_text(&branch, &exit) {
+            Ok(text) => self.leave(id, branch, exit, text),
+            Err(error) => self.state_failed(id, branch, error),
         }
-        self.leave(id, branch, exit)
     }
 
-    /// Why a state may not be left so: its output or its variables are over their quotas.
-    pub(super) fn exceeded(&self, branch: &Branch, exit: &Exit) -> Option<StatesError> {
-        let limit = self.execution.context.quotas.payload_bytes;
-        if json_bytes(&exit.output) > limit {
-            return Some(StatesError::data_limit_exceeded(&branch.state));
+    /// The output as JSON text. Errors: why the state may not be left so; its output or its variables are over their
+    /// quotas.
+    pub(super) fn output_text(&self, branch: &Branch, exit: &Exit) -> Result<String, StatesError> {
+        let text = exit.output.to_string();
+        if text.len() > self.execution.context.quotas.payload_bytes {
+            return Err(StatesError::data_limit_exceeded(&branch.state));
         }
         if is_deeper(&exit.output, limits::OUTPUT_DEPTH) {
             let (name, most) = (&branch.state, limits::OUTPUT_DEPTH);
             let cause = format!("The output of the state '{name}' is nested more than {most} deep.");
-            return Some(StatesError::runtime(cause));
+            return Err(StatesError::runtime(cause));
         }
-        self.variables_exceeded(&branch.state, &exit.assigned)
+        match self.variables_exceeded(&branch.state, &exit.assigned) {
+            Some(error) => Err(error),
+            None => Ok(text),
+        }
     }
 
-    /// Leaves a state whose exit is within the quotas.
-    pub(super) fn leave(&mut self, id: BranchId, mut branch: Branch, exit: Exit) -> Option<Branch> {
+    /// Leaves a state whose exit is within the quotas; `text` is its output.
+    pub(super) fn leave(
+        &mut self,
+        id: BranchId,
+        mut branch: Branch,
+        exit: Exit,
+        text: String,
+    ) -> Option<Branch> {
         let state_type = self.state(&branch)?.state_type();
         let Exit { output, assigned, next } = exit;
-        let details = HistoryDetails::StateExited {
-            state_type,
-            name: branch.state.clone(),
-            output: output.to_string(),
-            assigned_variables: assigned
-                .iter()
-                .map(|(name, value)| (name.clone(), value.to_string()))
-                .collect(),
-        };
+        if let Next::State(_) = next {
+            self.passed_on = Some((id, text.clone()));
+        }
+        let assigned_variables =
+            assigned.iter().map(|(name, value)| (name.clone(), value.to_string())).collect();
+        let name = branch.state.clone();
+        let details = HistoryDetails::StateExited { state_type, name, output: text, assigned_variables };
         self.record_in(&mut branch, details);
         self.assign(id, assigned);
         match next {
@@ -146,11 +154,12 @@ impl Step<'_> {
         }
     }
 
-    fn record_entered(&mut self, state: &State, branch: &mut Branch) {
+    fn record_entered(&mut self, id: BranchId, state: &State, branch: &mut Branch) {
+        let passed_on = self.passed_on.take().filter(|(from, _)| *from == id);
         let details = HistoryDetails::StateEntered {
             state_type: state.state_type(),
             name: branch.state.clone(),
-            input: branch.input.to_string(),
+            input: passed_on.map_or_else(|| branch.input.to_string(), |(_, text)| text),
         };
         self.record_in(branch, details);
         branch.entered_at = self.at;

@@ -127,10 +127,12 @@ impl Step<'_> {
             self.branch_failed(id, &branch, error);
             return None;
         };
-        if let Some(error) = self.exceeded(&branch, &exit) {
-            self.branch_failed(id, &branch, error);
-            return None;
+        match self.output_text(&branch, &exit) {
+            Ok(text) => self.leave(id, branch, exit, text),
+            Err(error) => {
+                self.branch_failed(id, &branch, error);
+                None
+            }
         }
-        self.leave(id, branch, exit)
     }
 }

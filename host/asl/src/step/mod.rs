@@ -50,6 +50,7 @@ pub fn step(machine: &StateMachine, execution: Execution, event: Event) -> Trans
         runnable: VecDeque::new(),
         entered: 0,
         bytes: 0,
+        passed_on: None,
         history_full: false,
     };
     if step.execution.progress.status == Status::Running {
@@ -74,6 +75,8 @@ struct Step<'m> {
     entered: usize,
     /// Text recorded and handed to branches in this step, bounded by [`crate::limits::STEP_BYTES`].
     bytes: usize,
+    /// The text of the last output that became the input of the same branch's next state: it is recorded twice.
+    passed_on: Option<(BranchId, String)>,
     /// An event found no room in the history: the execution fails at the end of the step.
     history_full: bool,
 }
