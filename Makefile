@@ -9,7 +9,7 @@ GUESTS  := modules/target/wasm32-wasip2/release
 DENY    := 0.20.2
 SUDO    := $(if $(filter 0,$(shell id -u)),,sudo)
 
-.PHONY: help demo test bench guests server wasm-target python deny lint unit clients smoke
+.PHONY: help demo test bench fuzz guests server wasm-target python deny lint unit clients smoke
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -22,6 +22,10 @@ test: lint unit clients smoke ## everything that CI runs
 
 bench: guests ## measure ratios against baselines of the same run
 	cargo run --release -p stepwell-bench
+
+FUZZ_SECONDS ?= 600
+fuzz: ## run every fuzzer for FUZZ_SECONDS (600); not part of `make test`
+	bash tests/fuzz/run.sh $(FUZZ_SECONDS)
 
 guests: wasm-target ## build the task modules to WebAssembly components
 	@echo "== building the task modules (wasm32-wasip2)"
@@ -49,6 +53,7 @@ deny:
 lint: deny ## formatting, lints, licences
 	cargo fmt --all --check
 	cargo fmt --all --check --manifest-path modules/Cargo.toml
+	cargo fmt --all --check --manifest-path tests/fuzz/Cargo.toml
 	cargo clippy --locked --workspace --all-targets --quiet -- -D warnings
 	cargo deny --log-level error check licenses bans sources
 	@cargo deny --log-level off check advisories >/dev/null 2>&1 && echo "advisories ok" \

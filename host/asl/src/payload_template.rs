@@ -4,6 +4,8 @@
 
 use crate::context_object::ContextObject;
 use crate::intrinsic::IntrinsicCall;
+use crate::json_size::is_deeper;
+use crate::limits;
 use crate::query_path::QueryPath;
 use crate::states_error::StatesError;
 use serde_json::{Map, Value};
@@ -73,19 +75,33 @@ impl Expression {
 }
 
 impl PayloadTemplate {
-    /// Replaces every path with what it selects.
+    /// Replaces every path and call with its value. What it makes is bounded in size and in depth: nothing else lets
+    /// data grow from state to state.
     pub(crate) fn evaluate(&self, input: &Value, context: &ContextObject<'_>) -> Result<Value, StatesError> {
+        if let PayloadTemplate::Literal(value) = self {
+            return Ok(value.clone());
+        }
+        let value = self.fill(input, context)?;
+        if is_deeper(&value, limits::OUTPUT_DEPTH) {
+            let most = limits::OUTPUT_DEPTH;
+            let cause = format!("A payload template made a value that is nested more than {most} deep.");
+            return Err(StatesError::runtime(cause));
+        }
+        Ok(value)
+    }
+
+    fn fill(&self, input: &Value, context: &ContextObject<'_>) -> Result<Value, StatesError> {
         match self {
             PayloadTemplate::Literal(value) => Ok(value.clone()),
             PayloadTemplate::Array(items) => items
                 .iter()
-                .map(|item| item.evaluate(input, context))
+                .map(|item| item.fill(input, context))
                 .collect::<Result<Vec<_>, _>>()
                 .map(Value::Array),
             PayloadTemplate::Object(fields) => {
                 let mut object = Map::new();
                 for (name, template) in fields {
-                    object.insert(name.clone(), template.evaluate(input, context)?);
+                    object.insert(name.clone(), template.fill(input, context)?);
                 }
                 Ok(Value::Object(object))
             }

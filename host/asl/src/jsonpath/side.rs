@@ -108,7 +108,7 @@ impl<'a> Side<'a> {
     pub(super) fn cost(&self) -> usize {
         match self {
             Self::Text(text) => 1 + text.len() / 64,
-            Self::Json { value, .. } => 1 + value.as_array().map_or(0, Vec::len),
+            Self::Json { value, .. } => nodes(value),
             Self::Undefined
             | Self::Null
             | Self::Bool(_)
@@ -116,6 +116,16 @@ impl<'a> Side<'a> {
             | Self::Pattern(_)
             | Self::Opaque => 1,
         }
+    }
+}
+
+/// How many values there are in this one, itself included; a text counts as a comparison of it would.
+fn nodes(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => 1 + items.iter().map(nodes).sum::<usize>(),
+        Value::Object(fields) => 1 + fields.values().map(nodes).sum::<usize>(),
+        Value::String(text) => 1 + text.len() / 64,
+        Value::Null | Value::Bool(_) | Value::Number(_) => 1,
     }
 }
 

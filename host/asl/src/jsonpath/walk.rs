@@ -265,6 +265,10 @@ impl Walk<'_, '_> {
                 Parameter::Json(Err(message)) => return Err(PathError::new(PathErrorKind::Failed, message)),
             });
         }
+        // A function may look at every element, and a filter may call it for each of many nodes.
+        let elements = |value: &Value| value.as_array().map_or(0, Vec::len);
+        let looked_at = elements(node) + given.iter().map(|value| elements(value)).sum::<usize>();
+        self.evaluation.visit(looked_at)?;
         if function.copies() {
             self.evaluation.copy(node)?;
             given.iter().try_for_each(|value| self.evaluation.copy(value))?;
