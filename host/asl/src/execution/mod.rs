@@ -166,6 +166,22 @@ impl Execution {
         }
     }
 
+    /// Stands in for an execution while `step` has it. It is none itself.
+    pub fn placeholder() -> Execution {
+        let context = ExecutionContext {
+            execution_arn: String::new(),
+            execution_name: String::new(),
+            role_arn: String::new(),
+            state_machine_arn: String::new(),
+            state_machine_name: String::new(),
+            region: String::new(),
+            start_time: Timestamp(0),
+            seed: 0,
+            quotas: Quotas::default(),
+        };
+        Execution::new(context, Value::Null)
+    }
+
     /// All work owed, in a fixed order. What recovery dispatches: there is no other record of it.
     pub fn pending(&self) -> Vec<Work> {
         let mut pending = Vec::new();

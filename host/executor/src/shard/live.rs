@@ -35,8 +35,7 @@ impl Live {
         let at = now.max(self.last_event_at).max(self.execution.context.start_time);
         self.last_event_at = at;
         // The placeholder lives only until the caller puts the transition's execution in its place.
-        let placeholder = Execution::new(self.execution.context.clone(), serde_json::Value::Null);
-        let execution = std::mem::replace(&mut self.execution, placeholder);
+        let execution = std::mem::replace(&mut self.execution, Execution::placeholder());
         step(&self.machine, execution, Event { at, kind })
     }
 
