@@ -6,6 +6,7 @@
 use crate::execution::{Branch, BranchId, Execution};
 use crate::json_size::json_bytes;
 use crate::limits;
+use crate::reference_path::Step;
 use crate::states_error::StatesError;
 use serde_json::{Map, Value, json};
 use std::cell::{Cell, OnceCell, RefCell, RefMut};
@@ -18,6 +19,8 @@ pub(crate) struct ContextObject<'e> {
     task: Option<TaskContext>,
     item: Option<(u64, &'e Value)>,
     value: OnceCell<Value>,
+    /// The same without what may be large.
+    small: OnceCell<Value>,
     random: RefCell<Option<fastrand::Rng>>,
     /// What templates evaluated with this context have copied, in bytes of JSON text.
     copied: Cell<usize>,
@@ -40,8 +43,17 @@ impl<'e> ContextObject<'e> {
         branch: &'e Branch,
         task: Option<TaskContext>,
     ) -> ContextObject<'e> {
-        let (value, random, copied) = (OnceCell::new(), RefCell::new(None), Cell::new(0));
-        ContextObject { execution, id, branch, task, item: None, value, random, copied }
+        ContextObject {
+            execution,
+            id,
+            branch,
+            task,
+            item: None,
+            value: OnceCell::new(),
+            small: OnceCell::new(),
+            random: RefCell::new(None),
+            copied: Cell::new(0),
+        }
     }
 
     /// The context in which a Map state makes the input of the iteration `index`.
@@ -50,9 +62,28 @@ impl<'e> ContextObject<'e> {
         self
     }
 
-    /// The JSON document that `$$` paths select from.
+    /// The JSON document that `$$` paths select from. It holds a copy of the execution's input and of the item.
     pub(crate) fn value(&self) -> &Value {
-        self.value.get_or_init(|| self.build())
+        self.value.get_or_init(|| {
+            let mut value = self.small().clone();
+            value["Execution"]["Input"] = self.execution.input.clone();
+            if let Some((_, item)) = self.item() {
+                value["Map"]["Item"]["Value"] = item.clone();
+            }
+            value
+        })
+    }
+
+    /// The value at one place of the document, without making copies of what is large; none where there is no such
+    /// place, or where it holds something large among other things.
+    pub(crate) fn at(&self, steps: &[Step]) -> Option<&Value> {
+        let names: Vec<Option<&str>> = steps.iter().take(3).map(Step::name).collect();
+        match names.as_slice() {
+            [Some("Execution"), Some("Input"), ..] => Step::follow(&steps[2..], &self.execution.input),
+            [Some("Map"), Some("Item"), Some("Value")] => Step::follow(&steps[3..], self.item()?.1),
+            [] | [Some("Execution" | "Map")] | [Some("Map"), Some("Item")] => None,
+            _ => Step::follow(steps, self.small()),
+        }
     }
 
     /// The value of a variable: of this scope, or of the nearest one around it.
@@ -103,6 +134,11 @@ impl<'e> ContextObject<'e> {
         })
     }
 
+    fn small(&self) -> &Value {
+        self.small.get_or_init(|| self.build())
+    }
+
+    /// The order of the members is that of the whole document.
     fn build(&self) -> Value {
         let context = &self.execution.context;
         let mut state = Map::new();
@@ -114,7 +150,7 @@ impl<'e> ContextObject<'e> {
         let mut value = json!({
             "Execution": {
                 "Id": context.execution_arn,
-                "Input": self.execution.input,
+                "Input": null,
                 "Name": context.execution_name,
                 "RoleArn": context.role_arn,
                 "StartTime": context.start_time.to_rfc3339(),
@@ -129,9 +165,76 @@ impl<'e> ContextObject<'e> {
         if let Some(token) = self.task.as_ref().and_then(|task| task.token.as_ref()) {
             value["Task"] = json!({"Token": token});
         }
-        if let Some((index, item)) = self.item() {
-            value["Map"] = json!({"Item": {"Index": index, "Value": item, "Source": "STATE_DATA"}});
+        if let Some((index, _)) = self.item() {
+            value["Map"] = json!({"Item": {"Index": index, "Value": null, "Source": "STATE_DATA"}});
         }
         value
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::execution::{Activity, ExecutionContext};
+    use crate::limits::Quotas;
+    use crate::query_path::QueryPath;
+    use crate::timestamp::Timestamp;
+
+    #[test]
+    fn a_place_holds_what_the_whole_object_has_there() {
+        let text = |name: &str| name.to_owned();
+        let context = ExecutionContext {
+            execution_arn: text("arn"),
+            execution_name: text("e"),
+            role_arn: text("role"),
+            state_machine_arn: text("machine"),
+            state_machine_name: text("m"),
+            region: text("us-east-1"),
+            start_time: Timestamp(0),
+            seed: 1,
+            quotas: Quotas::default(),
+        };
+        let execution = Execution::new(context, json!({"a": [1, {"b": null}], "Input": 2}));
+        let branch = Branch {
+            parent: None,
+            index: 0,
+            state: text("S"),
+            input: Value::Null,
+            entered_at: Timestamp(0),
+            entered_event_id: 2,
+            previous_event_id: 2,
+            retries: Vec::new(),
+            activity: Activity::Joining,
+        };
+        let item = json!({"x": [7]});
+        let task = TaskContext { retry_count: 3, token: Some(text("token")) };
+        let context = ContextObject::new(&execution, BranchId::ROOT, &branch, Some(task)).with_item(4, &item);
+        for (path, found) in [
+            ("$$", true),
+            ("$$.Execution", true),
+            ("$$.Execution.Input", true),
+            ("$$.Execution.Input.a[1].b", true),
+            ("$$.Execution.Input.a[2]", false),
+            ("$$.Execution.Input.nothing", false),
+            ("$$['Execution']['Id']", true),
+            ("$$.Execution.Nothing", false),
+            ("$$.State.RetryCount", true),
+            ("$$.State.Name.more", false),
+            ("$$.StateMachine", true),
+            ("$$.Task.Token", true),
+            ("$$.Map", true),
+            ("$$.Map.Item", true),
+            ("$$.Map.Item.Index", true),
+            ("$$.Map.Item.Value", true),
+            ("$$.Map.Item.Value.x[0]", true),
+            ("$$.Map.Item.Value.y", false),
+            ("$$.Map[0]", false),
+            ("$$.Nothing", false),
+        ] {
+            let selected = QueryPath::parse(path).unwrap().select(&Value::Null, &context);
+            let whole = crate::jsonpath::JsonPath::parse(&path[1..]).unwrap().select(context.value());
+            assert_eq!(selected, whole, "{path}");
+            assert_eq!(selected.is_ok(), found, "{path}");
+        }
     }
 }

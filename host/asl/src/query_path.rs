@@ -5,6 +5,7 @@
 
 use crate::context_object::ContextObject;
 use crate::jsonpath::{JsonPath, ParseError, PathError};
+use crate::reference_path::ReferencePath;
 use serde_json::Value;
 use std::borrow::Cow;
 
@@ -19,7 +20,8 @@ pub(crate) struct QueryPath {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Root {
     Input,
-    Context,
+    /// With its steps, where the path names a single place: such a value is read without making the whole object.
+    Context(Option<ReferencePath>),
     Variable(String),
 }
 
@@ -29,7 +31,7 @@ impl QueryPath {
         let behind = text.strip_prefix('$').unwrap_or_default();
         let name = variable_name(behind);
         let (root, path) = if behind.starts_with('$') {
-            (Root::Context, JsonPath::parse(behind)?)
+            (Root::Context(ReferencePath::parse(behind)), JsonPath::parse(behind)?)
         } else if name.is_empty() {
             (Root::Input, JsonPath::parse(text)?)
         } else {
@@ -42,7 +44,7 @@ impl QueryPath {
     pub(crate) fn variable(&self) -> Option<&str> {
         match &self.root {
             Root::Variable(name) => Some(name),
-            Root::Input | Root::Context => None,
+            Root::Input | Root::Context(_) => None,
         }
     }
 
@@ -64,7 +66,11 @@ impl QueryPath {
     ) -> Result<Cow<'v, Value>, PathError> {
         match &self.root {
             Root::Input => self.path.select(input),
-            Root::Context => self.path.select(context.value()),
+            Root::Context(place) => {
+                let value = place.as_ref().and_then(|place| context.at(place.steps()));
+                // What is not there is looked for in the whole object, for the engine's own message.
+                value.map_or_else(|| self.path.select(context.value()), |value| Ok(Cow::Borrowed(value)))
+            }
             Root::Variable(name) => match context.variable(name) {
                 Some(value) => self.path.select(value),
                 None => Err(PathError::not_found(format!("The variable ${name} has no value"))),

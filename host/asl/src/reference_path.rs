@@ -13,10 +13,31 @@ pub(crate) struct ReferencePath {
     steps: Vec<Step>,
 }
 
+/// One step on the way to the place.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Step {
+pub(crate) enum Step {
+    /// An entry of an object.
     Name(String),
+    /// An element of an array.
     Index(usize),
+}
+
+impl Step {
+    /// The name, if this is one.
+    pub(crate) fn name(&self) -> Option<&str> {
+        match self {
+            Step::Name(name) => Some(name),
+            Step::Index(_) => None,
+        }
+    }
+
+    /// The value that `steps` lead to from `value`.
+    pub(crate) fn follow<'v>(steps: &[Step], value: &'v Value) -> Option<&'v Value> {
+        steps.iter().try_fold(value, |value, step| match step {
+            Step::Name(name) => value.as_object()?.get(name),
+            Step::Index(index) => value.as_array()?.get(*index),
+        })
+    }
 }
 
 impl ReferencePath {
@@ -32,6 +53,11 @@ impl ReferencePath {
             })
             .collect::<Option<Vec<_>>>()?;
         Some(ReferencePath { text: text.to_owned(), steps })
+    }
+
+    /// The steps from the document to the place.
+    pub(crate) fn steps(&self) -> &[Step] {
+        &self.steps
     }
 
     /// Whether this is `$`: the whole document.
