@@ -37,7 +37,7 @@ for target in "${targets[@]}"; do
   started=$(mktemp)
   status=0
   FUZZ_LAST_INPUT=$last "${CARGO_TARGET_DIR:-target}/$host/release/$target" \
-    -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 "${length[@]}" \
+    -max_total_time="$seconds" -timeout=60 -rss_limit_mb=2048 "${length[@]}" \
     -dict=asl.dict -artifact_prefix="artifacts/$target/" -print_final_stats=1 \
     "corpus/$target" "seeds/$target" >"artifacts/$target/log" 2>&1 || status=$?
   grep -E '^(#[0-9]+.*DONE|stat::)' "artifacts/$target/log" || true

@@ -93,7 +93,7 @@ impl<'e> Judge<'e, '_> {
     }
 
     fn compare(&self, left: &Side<'_>, operator: Operator, right: &Side<'_>) -> Result<bool, PathError> {
-        self.evaluation.visit(left.cost() + right.cost())?;
+        self.evaluation.visit(left.cost_with(right))?;
         let ordered = |wanted: fn(Ordering) -> bool| Ok(left.order(right).is_some_and(wanted));
         match operator {
             Operator::Equal => Ok(left.same(right)),

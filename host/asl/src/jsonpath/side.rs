@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::cursor::unescape;
 use super::decimal::Numeric;
+use super::evaluate::children;
 use super::limits::MAX_PATH_CHARS;
 use super::literal;
 use super::parser::{self, Allowance};
@@ -104,11 +105,18 @@ impl<'a> Side<'a> {
         }
     }
 
-    /// What a comparison costs, in visits.
-    pub(super) fn cost(&self) -> usize {
+    /// What comparing the two costs, in visits: at most every value of the smaller one is looked at.
+    pub(super) fn cost_with(&self, other: &Side<'_>) -> usize {
+        match (self, other) {
+            (Self::Json { value: left, .. }, Side::Json { value: right, .. }) => smaller(left, right),
+            _ => self.cost() + other.cost(),
+        }
+    }
+
+    fn cost(&self) -> usize {
         match self {
             Self::Text(text) => 1 + text.len() / 64,
-            Self::Json { value, .. } => nodes(value),
+            Self::Json { value, .. } => 1 + value.as_array().map_or(0, Vec::len),
             Self::Undefined
             | Self::Null
             | Self::Bool(_)
@@ -119,14 +127,29 @@ impl<'a> Side<'a> {
     }
 }
 
-/// How many values there are in this one, itself included; a text counts as a comparison of it would.
-fn nodes(value: &Value) -> usize {
-    match value {
-        Value::Array(items) => 1 + items.iter().map(nodes).sum::<usize>(),
-        Value::Object(fields) => 1 + fields.values().map(nodes).sum::<usize>(),
-        Value::String(text) => 1 + text.len() / 64,
-        Value::Null | Value::Bool(_) | Value::Number(_) => 1,
+/// How many values there are in the smaller of two. Takes as long as that one is large.
+fn smaller(left: &Value, right: &Value) -> usize {
+    let mut most = 64;
+    loop {
+        if let Some(count) = nodes(left, most).or_else(|| nodes(right, most)) {
+            return count;
+        }
+        most *= 8;
     }
+}
+
+/// How many values there are in this one, itself included; none when there are more than `most`. A text counts as a
+/// comparison of it would.
+fn nodes(value: &Value, most: usize) -> Option<usize> {
+    let (mut count, mut open) = (0, vec![value]);
+    while let Some(next) = open.pop() {
+        count += 1 + next.as_str().map_or(0, |text| text.len() / 64);
+        if count + open.len() > most {
+            return None;
+        }
+        open.extend(children(next).take(most));
+    }
+    Some(count)
 }
 
 /// What reading an element of a list costs beyond its own visit: a string that may be a path is parsed.
