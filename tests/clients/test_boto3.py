@@ -10,7 +10,7 @@ from botocore import UNSIGNED
 from botocore.exceptions import ClientError
 
 from conftest import client, order, wait_for_end
-from stepwell_server import ACCOUNT, REGION, ROLE_ARN
+from stepwell_server import ACCOUNT, REGION, ROLE_ARN, ROOT
 
 WAIT = {"Type": "Wait", "Seconds": 3_600, "End": True}
 PASS = {"Type": "Pass", "End": True}
@@ -195,6 +195,35 @@ def test_a_definition_is_validated_without_being_stored(sfn, order_definition):
 MISSING_MACHINE = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:nobody"
 MISSING_EXECUTION = f"arn:aws:states:{REGION}:{ACCOUNT}:execution:nobody:e"
 CREATE = {"name": "refused", "definition": json.dumps({"StartAt": "P", "States": {"P": PASS}}), "roleArn": ROLE_ARN}
+
+
+def test_a_batch_runs_side_by_side(sfn, name):
+    """The batch example: a Map of orders, each with a Parallel; variables and intrinsic functions."""
+    definition = (ROOT / "modules" / "batch.asl.json").read_text()
+    machine = sfn.create_state_machine(name=name, definition=definition, roleArn=ROLE_ARN)["stateMachineArn"]
+    references = sfn.describe_state_machine(stateMachineArn=machine)["variableReferences"]
+    assert references == {
+        "EachOrder": ["batchId"],
+        "Charge": ["totalCents"],
+        "Shipped": ["courier", "totalCents"],
+        "Told": ["batchId"],
+    }
+    started = sfn.start_execution(stateMachineArn=machine, name=name, input=order("batch"))
+    execution = wait_for_end(sfn, started["executionArn"])
+    assert execution["status"] == "SUCCEEDED", execution
+    output = json.loads(execution["output"])
+    assert (output["batchId"], output["orders"], output["shipped"]) == ("night-7", 4, ["night-7/1", "night-7/2"])
+    assert [one["why"] for one in output["setAside"]] == ["NoCourier", "UnknownItem"]
+    events = whole_history(sfn, started["executionArn"])
+    assert [event["id"] for event in events] == list(range(1, len(events) + 1))
+    kinds = [event["type"] for event in events]
+    assert (kinds.count("MapIterationStarted"), kinds.count("MapIterationSucceeded")) == (4, 4)
+    lengths = [event["mapStateStartedEventDetails"]["length"] for event in events if event["type"] == "MapStateStarted"]
+    assert lengths == [4]
+    opened = next(event for event in events if event.get("stateExitedEventDetails", {}).get("name") == "Open")
+    assert opened["stateExitedEventDetails"]["assignedVariables"]["batchId"] == '"night-7"'
+    machine_then = sfn.describe_state_machine_for_execution(executionArn=started["executionArn"])
+    assert (machine_then["definition"], machine_then["variableReferences"]) == (definition, references)
 
 
 @pytest.mark.parametrize(
