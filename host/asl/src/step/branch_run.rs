@@ -3,7 +3,7 @@
 use super::Step;
 use crate::execution::{Activity, Branch, BranchId, Command};
 use crate::history::HistoryDetails;
-use crate::json_size::is_deeper;
+use crate::json_size::{is_deeper, json_text};
 use crate::limits;
 use crate::states::{Exit, Next, Outcome, State};
 use crate::states_error::StatesError;
@@ -106,7 +106,7 @@ impl Step<'_> {
     /// The output as JSON text. Errors: why the state may not be left so; its output or its variables are over their
     /// quotas.
     pub(super) fn output_text(&self, branch: &Branch, exit: &Exit) -> Result<String, StatesError> {
-        let text = exit.output.to_string();
+        let text = json_text(&exit.output);
         if text.len() > self.execution.context.quotas.payload_bytes {
             return Err(StatesError::data_limit_exceeded(&branch.state));
         }
@@ -135,7 +135,7 @@ impl Step<'_> {
             self.passed_on = Some((id, text.clone()));
         }
         let assigned_variables =
-            assigned.iter().map(|(name, value)| (name.clone(), value.to_string())).collect();
+            assigned.iter().map(|(name, value)| (name.clone(), json_text(value))).collect();
         let name = branch.state.clone();
         let details = HistoryDetails::StateExited { state_type, name, output: text, assigned_variables };
         self.record_in(&mut branch, details);
@@ -159,7 +159,7 @@ impl Step<'_> {
         let details = HistoryDetails::StateEntered {
             state_type: state.state_type(),
             name: branch.state.clone(),
-            input: passed_on.map_or_else(|| branch.input.to_string(), |(_, text)| text),
+            input: passed_on.map_or_else(|| json_text(&branch.input), |(_, text)| text),
         };
         self.record_in(branch, details);
         branch.entered_at = self.at;

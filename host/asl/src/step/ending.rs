@@ -3,6 +3,7 @@
 use super::Step;
 use crate::execution::{Command, Status, WorkId};
 use crate::history::HistoryDetails;
+use crate::json_size::json_text;
 use crate::states_error::StatesError;
 use serde_json::Value;
 
@@ -11,7 +12,7 @@ impl Step<'_> {
         if self.history_full {
             return;
         }
-        self.record_end(previous_event_id, HistoryDetails::ExecutionSucceeded { output: output.to_string() });
+        self.record_end(previous_event_id, HistoryDetails::ExecutionSucceeded { output: json_text(&output) });
         self.execution.progress.output = Some(output);
         self.close(Status::Succeeded);
     }

@@ -211,13 +211,18 @@ impl Step<'_> {
         let Some(mut branch) = self.take_branch(id) else { return };
         let Some(state) = self.state(&branch) else { return };
         branch.previous_event_id = last_event_id;
+        if json_bytes(&outputs) > self.execution.context.quotas.payload_bytes {
+            let error = StatesError::data_limit_exceeded(&branch.state);
+            self.container_failed(id, branch, error);
+            return;
+        }
         let (succeeded, outcome) = match state {
             State::Parallel(parallel) => {
-                let exit = parallel.joined(&branch.input, outputs.clone(), &self.context(id, &branch));
+                let exit = parallel.joined(&branch.input, outputs, &self.context(id, &branch));
                 (HistoryDetails::ParallelStateSucceeded, exit)
             }
             State::Map(map) => {
-                let exit = map.joined(&branch.input, outputs.clone(), &self.context(id, &branch));
+                let exit = map.joined(&branch.input, outputs, &self.context(id, &branch));
                 (HistoryDetails::MapStateSucceeded, exit)
             }
             State::Task(_)
@@ -227,11 +232,6 @@ impl Step<'_> {
             | State::Succeed(_)
             | State::Fail(_) => return,
         };
-        if json_bytes(&outputs) > self.execution.context.quotas.payload_bytes {
-            let error = StatesError::data_limit_exceeded(&branch.state);
-            self.container_failed(id, branch, error);
-            return;
-        }
         if outcome.is_ok() {
             self.record(last_event_id, succeeded);
         }

@@ -5,6 +5,7 @@
 use super::Step;
 use crate::execution::Branch;
 use crate::history::{HistoryDetails, HistoryEvent};
+use crate::json_size::json_text;
 
 impl Step<'_> {
     /// Appends an event caused by `previous_event_id`; gives its id. The last place of a history is kept for the
@@ -33,7 +34,7 @@ impl Step<'_> {
 
     /// The first event. Nothing points back to it: the first state's Entered event has no parent (recorded).
     pub(super) fn record_started(&mut self) {
-        let input = self.execution.input.to_string();
+        let input = json_text(&self.execution.input);
         let role_arn = self.execution.context.role_arn.clone();
         self.record(0, HistoryDetails::ExecutionStarted { input, role_arn });
     }

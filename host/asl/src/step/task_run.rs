@@ -3,6 +3,7 @@
 use super::Step;
 use crate::execution::{Activity, Branch, BranchId, Command, PendingTask, Work};
 use crate::history::{HistoryDetails, Request, TaskScheduled};
+use crate::json_size::json_text;
 use crate::states::{Outcome, Pattern, Resource, Scheduled, State, TaskState};
 use crate::states_error::StatesError;
 use serde_json::Value;
@@ -67,7 +68,7 @@ impl<'m> Step<'m> {
             Some(HistoryDetails::TaskSubmitted {
                 resource_type: service.clone(),
                 resource: action.clone(),
-                output: output.to_string(),
+                output: json_text(output),
             })
         });
     }
@@ -110,7 +111,7 @@ impl<'m> Step<'m> {
     /// A task gave its result.
     pub(super) fn task_succeeded(&mut self, id: BranchId, result: Value) {
         let Some((mut branch, task)) = self.take_task(id) else { return };
-        let text = result.to_string();
+        let text = json_text(&result);
         if text.len() > self.execution.context.quotas.payload_bytes {
             let error = StatesError::data_limit_exceeded(task.resource.origin());
             self.end_task(id, branch, task, &error, false);
@@ -175,7 +176,7 @@ impl<'m> Step<'m> {
 
     fn scheduled_events(&self, resource: &Resource, scheduled: &Scheduled) -> Vec<HistoryDetails> {
         let request = Request {
-            input: scheduled.parameters.to_string(),
+            input: json_text(&scheduled.parameters),
             timeout_in_seconds: scheduled.timeout_seconds,
             heartbeat_in_seconds: scheduled.heartbeat_seconds,
             role_arn: scheduled.role_arn.clone(),
