@@ -4,6 +4,7 @@ use anyhow::{Context as _, ensure};
 use clap::{Parser, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;
+use stepwell_bench::language::{definitions, growth, machines, steps};
 use stepwell_bench::sample::Plan;
 use stepwell_bench::{calls, disk, guest, report, transitions};
 use tokio::runtime::Runtime;
@@ -12,9 +13,13 @@ use tokio::runtime::Runtime;
 const EXECUTIONS: [u32; 3] = [1, 64, 1_024];
 /// Callers of the sandbox, one row each. Many of them keep its threads from ever going to sleep.
 const CALLERS: [u32; 3] = [1, 2, 64];
+/// States of the definitions that are parsed.
+const DEFINITION_STATES: [u64; 3] = [10, 1_000, 5_000];
+/// Items of the Map states. What they cost is compared with the first.
+const MAP_ITEMS: [u64; 3] = [100, 1_000, 10_000];
 
 /// Measures Stepwell against bare baselines, side by side: durable transitions against append and fdatasync on the same
-/// disk, module calls against a bare wasmtime loop.
+/// disk, module calls against a bare wasmtime loop, the language against the JSON work that it cannot avoid.
 #[derive(Parser)]
 struct Options {
     /// Measure only this
@@ -40,6 +45,18 @@ enum Benchmark {
     Transitions,
     /// Microseconds per module call
     Calls,
+    /// States per second in memory, time to parse definitions, cost of growing Map states
+    Language,
+}
+
+/// What was measured.
+#[derive(Default)]
+struct Figures {
+    durable: Vec<transitions::Level>,
+    called: Vec<calls::Level>,
+    stepped: Vec<steps::Level>,
+    parsed: Vec<definitions::Level>,
+    mapped: Vec<growth::Level>,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -51,57 +68,99 @@ fn main() -> anyhow::Result<()> {
         !cfg!(debug_assertions),
         "figures of a debug build mean nothing: cargo run --release -p stepwell-bench"
     );
-    disk::check_real_disk(&options.dir)?;
+    if options.only != Some(Benchmark::Language) {
+        disk::check_real_disk(&options.dir)?;
+    }
     // Before anything is measured: a missing guest must not cost minutes.
     let wasm = if wanted(Benchmark::Calls) { Some(guest::stub()?) } else { None };
 
     let runtime = Runtime::new().context("no runtime")?;
     let directory = tempfile::Builder::new().prefix(".stepwell-bench-").tempdir_in(&options.dir)?;
-    let mut durable = Vec::new();
+    let mut figures = Figures::default();
     for concurrent in EXECUTIONS.into_iter().filter(|_| wanted(Benchmark::Transitions)) {
         eprintln!("measuring transitions, {concurrent} concurrent executions ...");
         let level = tempfile::tempdir_in(&directory)?;
-        durable.push(transitions::measure(runtime.handle(), level.path(), concurrent, plan)?);
+        figures.durable.push(transitions::measure(runtime.handle(), level.path(), concurrent, plan)?);
     }
-    let mut called = Vec::new();
     if let Some(wasm) = wasm {
         let rig = calls::Rig::open(runtime.handle(), &directory.path().join("modules"), wasm)?;
         for callers in CALLERS {
             eprintln!("measuring calls, {callers} at a time ...");
-            called.push(rig.measure(runtime.handle(), callers, plan)?);
+            figures.called.push(rig.measure(runtime.handle(), callers, plan)?);
         }
     }
-    let others = durable.iter().map(|level| level.others).chain(called.iter().map(|level| level.others));
-    let conditions = report::conditions(others);
+    if wanted(Benchmark::Language) {
+        figures.measure_language(plan)?;
+    }
     if options.json {
-        print_json(&conditions, &durable, &called);
+        figures.print_json();
     } else {
-        print_tables(&conditions, plan, &durable, &called);
+        figures.print_tables(plan);
     }
     Ok(())
 }
 
-fn print_json(conditions: &str, durable: &[transitions::Level], called: &[calls::Level]) {
-    let figures = serde_json::json!({
-        "conditions": conditions,
-        "transitions": report::transitions_json(durable),
-        "calls": report::calls_json(called),
-    });
-    println!("{figures:#}");
-}
-
-fn print_tables(conditions: &str, plan: Plan, durable: &[transitions::Level], called: &[calls::Level]) {
-    println!("{conditions}");
-    println!("medians over {} rounds of {:.1} s each", plan.rounds, plan.window.as_secs_f64());
-    if !durable.is_empty() {
-        println!(
-            "\nDurable transitions, against a bare loop of append ({} bytes) + fdatasync",
-            disk::APPEND_BYTES
-        );
-        println!("{}", report::transitions_table(durable));
+impl Figures {
+    fn measure_language(&mut self, plan: Plan) -> anyhow::Result<()> {
+        for workload in machines::workloads() {
+            eprintln!("measuring step: {} ...", workload.name);
+            self.stepped.push(steps::measure(workload, plan)?);
+        }
+        for states in DEFINITION_STATES {
+            eprintln!("measuring definitions, {states} states ...");
+            self.parsed.push(definitions::measure(states, plan)?);
+        }
+        for kind in growth::KINDS {
+            eprintln!("measuring Map states, {} ...", kind.name);
+            self.mapped.push(growth::measure(kind, &MAP_ITEMS, plan)?);
+        }
+        Ok(())
     }
-    if !called.is_empty() {
-        println!("\nModule calls ({} bytes of JSON), against a bare wasmtime loop", guest::INPUT.len());
-        println!("{}", report::calls_table(called));
+
+    fn conditions(&self) -> String {
+        let others = self.durable.iter().map(|level| level.others);
+        let others = others.chain(self.called.iter().map(|level| level.others));
+        let others = others.chain(self.stepped.iter().map(|level| level.others));
+        let others = others.chain(self.parsed.iter().map(|level| level.others));
+        report::conditions(others.chain(self.mapped.iter().map(|level| level.others)))
+    }
+
+    fn print_json(&self) {
+        let figures = serde_json::json!({
+            "conditions": self.conditions(),
+            "transitions": report::transitions_json(&self.durable),
+            "calls": report::calls_json(&self.called),
+            "steps": report::steps_json(&self.stepped),
+            "definitions": report::definitions_json(&self.parsed),
+            "maps": report::growth_json(&self.mapped),
+        });
+        println!("{figures:#}");
+    }
+
+    fn print_tables(&self, plan: Plan) {
+        println!("{}", self.conditions());
+        println!("medians over {} rounds of {:.1} s each", plan.rounds, plan.window.as_secs_f64());
+        if !self.durable.is_empty() {
+            println!(
+                "\nDurable transitions, against a bare loop of append ({} bytes) + fdatasync",
+                disk::APPEND_BYTES
+            );
+            println!("{}", report::transitions_table(&self.durable));
+        }
+        if !self.called.is_empty() {
+            println!("\nModule calls ({} bytes of JSON), against a bare wasmtime loop", guest::INPUT.len());
+            println!("{}", report::calls_table(&self.called));
+        }
+        if !self.stepped.is_empty() {
+            let bytes = machines::order().to_string().len();
+            println!(
+                "\nStates of `step` in memory, against writing {bytes} bytes of JSON twice and copying them once"
+            );
+            println!("{}", report::steps_table(&self.stepped));
+            println!("\nDefinitions, parsed and validated, against the JSON parser alone");
+            println!("{}", report::definitions_table(&self.parsed));
+            println!("\nTransitions of a Map state, against those of the smallest Map");
+            println!("{}", report::growth_table(&self.mapped));
+        }
     }
 }

@@ -1,5 +1,9 @@
 //! The figures, as tables for people and as JSON for programs: medians over rounds, and every round.
 
+mod language;
+
+pub use language::{definitions_json, definitions_table, growth_json, growth_table, steps_json, steps_table};
+
 use crate::quiet::NOISY;
 use crate::sample::{Sample, median};
 use crate::{calls, transitions};

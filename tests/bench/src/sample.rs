@@ -50,6 +50,29 @@ impl Window {
 }
 
 impl Sample {
+    /// Repeats `work` until the window is over, at least once. It says how many things each time was.
+    pub fn of_loop(
+        length: Duration,
+        mut work: impl FnMut() -> anyhow::Result<u64>,
+    ) -> anyhow::Result<Sample> {
+        let (window, started, mut count) = (Window::open(), Instant::now(), 0);
+        loop {
+            count += work()?;
+            if started.elapsed() >= length {
+                return Ok(window.close(|| count, Vec::new));
+            }
+        }
+    }
+
+    /// Takes in another window of the same kind. Latencies stay sorted.
+    pub fn add(&mut self, other: Sample) {
+        self.count += other.count;
+        self.elapsed += other.elapsed;
+        self.cpu += other.cpu;
+        self.latencies.extend(other.latencies);
+        self.latencies.sort_unstable();
+    }
+
     /// Things per second.
     #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^52")]
     pub fn per_second(&self) -> f64 {
@@ -105,6 +128,17 @@ mod tests {
         assert!((sample.per_second() - 100.0).abs() < 1e-9);
         assert!((sample.cpu_microseconds() - 5_000.0).abs() < 1e-9);
         assert!(Sample::default().percentile_microseconds(50).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_loop_runs_until_its_window_is_over_and_windows_add_up() {
+        let mut sample = Sample::of_loop(Duration::ZERO, || Ok(3)).unwrap();
+        assert_eq!(sample.count, 3);
+        sample.add(Sample { count: 4, elapsed: Duration::from_secs(1), ..Sample::default() });
+        assert!(sample.count == 7 && sample.elapsed > Duration::from_secs(1));
+        let long = Sample::of_loop(Duration::from_millis(2), || Ok(1)).unwrap();
+        assert!(long.elapsed >= Duration::from_millis(2));
+        assert!(Sample::of_loop(Duration::ZERO, || anyhow::bail!("broken")).is_err());
     }
 
     #[test]

@@ -81,7 +81,7 @@ struct Rig {
 impl Rig {
     async fn open(directory: &Path, concurrent: u32) -> anyhow::Result<Rig> {
         let sled = SledBackend::open(SledOptions::new(directory)).context("cannot create a store")?;
-        let backend = Arc::new(WatchedBackend::new(sled));
+        let backend = Arc::new(WatchedBackend::sled(sled));
         let store = Store::new(Arc::clone(&backend) as _);
         let mut changes = Changes::new();
         changes.machine(&chain::machine(), &chain::definition(), None)?;

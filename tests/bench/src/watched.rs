@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use stepwell_store::{
-    Backend, Batch, CommitSeq, Fatal, KeyRange, Op, Page, SledBackend, Space, StoreError, Versioned,
+    Backend, Batch, CommitSeq, Fatal, KeyRange, MemoryBackend, Op, Page, SledBackend, Space, StoreError,
+    Versioned,
 };
 use tokio::sync::Semaphore;
 
@@ -15,13 +16,22 @@ use tokio::sync::Semaphore;
 const HISTORY: Space = Space::new(b'h');
 /// Where it marks executions that have not ended.
 const OPEN: Space = Space::new(b'o');
+/// Where it marks executions that have ended and whose branches are yet to be removed.
+const LEFTOVERS: Space = Space::new(b'q');
 
-/// The sled backend with counters around it.
+/// A backend with counters around it.
 pub struct WatchedBackend {
-    inner: SledBackend,
+    inner: Inner,
     tally: Tally,
     /// One permit for each execution that may be started now: an ended execution gives its own back.
     pub vacant: Arc<Semaphore>,
+    /// One permit for each execution that has ended and whose branches have been removed from the store.
+    pub swept: Arc<Semaphore>,
+}
+
+enum Inner {
+    Sled(SledBackend),
+    Memory(MemoryBackend),
 }
 
 #[derive(Default)]
@@ -40,14 +50,31 @@ pub struct Committed {
     pub bytes: u64,
     /// Executions that ended.
     pub ended: u64,
-    /// Durable flushes, each for one or more transitions.
+    /// Durable flushes, each for one or more transitions. None in memory.
     pub flushes: u64,
 }
 
 impl WatchedBackend {
-    /// Watches `inner`.
-    pub fn new(inner: SledBackend) -> WatchedBackend {
-        WatchedBackend { inner, tally: Tally::default(), vacant: Arc::new(Semaphore::new(0)) }
+    /// Watches a sled backend.
+    pub fn sled(inner: SledBackend) -> WatchedBackend {
+        WatchedBackend::new(Inner::Sled(inner))
+    }
+
+    /// Watches a store in memory.
+    pub fn memory() -> WatchedBackend {
+        WatchedBackend::new(Inner::Memory(MemoryBackend::new()))
+    }
+
+    fn new(inner: Inner) -> WatchedBackend {
+        let [vacant, swept] = [(); 2].map(|()| Arc::new(Semaphore::new(0)));
+        WatchedBackend { inner, tally: Tally::default(), vacant, swept }
+    }
+
+    fn inner(&self) -> &dyn Backend {
+        match &self.inner {
+            Inner::Sled(inner) => inner,
+            Inner::Memory(inner) => inner,
+        }
     }
 
     /// What was committed so far.
@@ -56,7 +83,10 @@ impl WatchedBackend {
             transitions: self.tally.transitions.load(Ordering::Relaxed),
             bytes: self.tally.bytes.load(Ordering::Relaxed),
             ended: self.tally.ended.load(Ordering::Relaxed),
-            flushes: self.inner.counters().flushes,
+            flushes: match &self.inner {
+                Inner::Sled(inner) => inner.counters().flushes,
+                Inner::Memory(_) => 0,
+            },
         }
     }
 }
@@ -64,25 +94,27 @@ impl WatchedBackend {
 #[async_trait]
 impl Backend for WatchedBackend {
     async fn commit(&self, batch: Batch) -> Result<CommitSeq, StoreError> {
-        let (mut transitions, mut ended) = (0, 0);
+        let (mut transitions, mut ended, mut swept) = (0, 0, 0);
         for op in &batch.ops {
             match op {
                 Op::Put(space, ..) if *space == HISTORY => transitions += 1,
                 Op::Delete(space, _) if *space == OPEN => ended += 1,
+                Op::Delete(space, _) if *space == LEFTOVERS => swept += 1,
                 Op::Put(..) | Op::Delete(..) => {}
             }
         }
         let bytes = batch.bytes() as u64;
-        let commit = self.inner.commit(batch).await?;
+        let commit = self.inner().commit(batch).await?;
         self.tally.transitions.fetch_add(transitions, Ordering::Relaxed);
         self.tally.bytes.fetch_add(bytes, Ordering::Relaxed);
         self.tally.ended.fetch_add(ended as u64, Ordering::Relaxed);
         self.vacant.add_permits(ended);
+        self.swept.add_permits(swept);
         Ok(commit)
     }
 
     async fn get(&self, space: Space, key: &[u8]) -> Result<Option<Versioned>, StoreError> {
-        self.inner.get(space, key).await
+        self.inner().get(space, key).await
     }
 
     async fn scan(
@@ -92,22 +124,22 @@ impl Backend for WatchedBackend {
         reverse: bool,
         limit: usize,
     ) -> Result<Page, StoreError> {
-        self.inner.scan(space, range, reverse, limit).await
+        self.inner().scan(space, range, reverse, limit).await
     }
 
     async fn delete_range(&self, space: Space, range: KeyRange, max: usize) -> Result<u64, StoreError> {
-        self.inner.delete_range(space, range, max).await
+        self.inner().delete_range(space, range, max).await
     }
 
     fn describe(&self) -> String {
-        self.inner.describe()
+        self.inner().describe()
     }
 
     fn fatal(&self) -> Fatal {
-        self.inner.fatal()
+        self.inner().fatal()
     }
 
     async fn close(&self) -> Result<(), StoreError> {
-        self.inner.close().await
+        self.inner().close().await
     }
 }

@@ -1,6 +1,7 @@
 //! Runs every measurement for a few milliseconds and checks that its counts agree with each other. No times are judged.
 
 use std::time::Duration;
+use stepwell_bench::language::{definitions, growth, machines, steps};
 use stepwell_bench::sample::{Plan, Sample};
 use stepwell_bench::{calls, chain, guest, report, transitions};
 use tokio::runtime::Runtime;
@@ -63,4 +64,63 @@ fn calls_are_counted_on_both_sides() {
     let json = report::calls_json(&levels);
     assert_eq!(json[1]["callers"], 2);
     assert!(json[0]["p50Ratio"].as_f64().unwrap() > 0.0);
+}
+
+#[test]
+fn every_workload_of_the_language_ends_with_all_of_its_states() {
+    let plan = Plan { rounds: 2, window: Duration::ZERO, warm_up: Duration::ZERO };
+    // `measure` itself compares states, events and output with what the workload says.
+    let levels = machines::workloads().map(|workload| steps::measure(workload, plan).unwrap());
+    for level in &levels {
+        assert_eq!(level.rounds.len(), 2);
+        for round in &level.rounds {
+            assert!(round.step.count % level.workload.states == 0 && round.step.count > 0, "{round:?}");
+            assert!(round.bare.count > 0 && round.bare.elapsed > Duration::ZERO);
+        }
+    }
+    let bytes = machines::order().to_string().len();
+    assert!((190..=220).contains(&bytes), "{bytes}");
+    let table = report::steps_table(&levels);
+    assert_eq!(table.lines().count(), 5, "{table}");
+    let json = report::steps_json(&levels);
+    assert_eq!(json[0]["states"], 50);
+    assert_eq!(json[3]["events"], 7_006);
+}
+
+#[test]
+fn definitions_have_as_many_states_as_they_are_said_to_have() {
+    let plan = Plan { rounds: 1, window: Duration::ZERO, warm_up: Duration::ZERO };
+    // `measure` itself counts the states, and refuses a text that no request could bring.
+    let levels = [10, 5_000].map(|states| definitions::measure(states, plan).unwrap());
+    assert!(levels[1].bytes / levels[0].bytes >= 400);
+    for round in levels.iter().flat_map(|level| &level.rounds) {
+        assert!(round.json.count > 0 && round.machine.count > 0);
+    }
+    assert!(definitions::measure(15, plan).is_err());
+    let table = report::definitions_table(&levels);
+    assert_eq!(table.lines().count(), 3, "{table}");
+    assert_eq!(report::definitions_json(&levels)[1]["states"], 5_000);
+}
+
+#[test]
+fn what_a_transition_of_a_map_writes_does_not_grow_with_the_map() {
+    let plan = Plan { rounds: 2, window: Duration::ZERO, warm_up: Duration::ZERO };
+    let mut levels = Vec::new();
+    for kind in growth::KINDS {
+        // `measure` itself looks at every execution's outputs and events.
+        let level = growth::measure(kind, &[50, 500], plan).unwrap();
+        assert_eq!(level.rounds.len(), 2);
+        for costs in &level.rounds {
+            let per_transition = |cost: &growth::Cost| cost.bytes / cost.sample.count;
+            let (small, large) = (per_transition(&costs[0]), per_transition(&costs[1]));
+            // Bytes, not times: a checkpoint written anew each time would be several times as large.
+            assert!(costs[0].sample.count >= 500 && small > 0, "{costs:?}");
+            assert!(large < small * 3 / 2, "{}: {small} bytes grow to {large}", kind.name);
+        }
+        levels.push(level);
+    }
+    let table = report::growth_table(&levels);
+    assert_eq!(table.lines().count(), 7, "{table}");
+    let json = report::growth_json(&levels);
+    assert_eq!(json[1]["sizes"][1]["items"], 500);
 }
