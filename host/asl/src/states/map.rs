@@ -3,6 +3,7 @@
 //!
 //! Older definitions say Iterator and Parameters for ItemProcessor and ItemSelector.
 
+use super::completion::Completion;
 use super::distributed::{self, Mode};
 use super::{Exit, Handlers, Next};
 use crate::assign::Assign;
@@ -23,18 +24,15 @@ use serde_json::Value;
 pub(crate) struct MapState {
     /// Its states have moved into the machine.
     processor: StateGraph,
-    paths: Paths,
     items_path: Option<QueryPath>,
     item_selector: Option<PayloadTemplate>,
     max_concurrency: Option<Amount>,
     /// ToleratedFailureCount and ToleratedFailurePercentage: they count in distributed mode only; elsewhere their
     /// values are checked and that is all.
     tolerated: [Option<Amount>; 2],
-    flow: ResultFlow,
-    assign: Assign,
     retriers: Vec<Retrier>,
     catchers: Vec<Catcher>,
-    next: Next,
+    completion: Completion,
 }
 
 /// A number: given, or found by a path.
@@ -63,16 +61,13 @@ impl MapState {
         let next = Next::parse(fields);
         Some(MapState {
             processor: processor?,
-            paths,
             items_path,
             item_selector,
             max_concurrency,
             tolerated,
-            flow,
-            assign,
             retriers,
             catchers,
-            next: next?,
+            completion: Completion { paths, flow, assign, next: next? },
         })
     }
 
@@ -83,7 +78,7 @@ impl MapState {
 
     /// What the iterations are made from.
     pub(crate) fn items(&self, raw: &Value, context: &ContextObject<'_>) -> Result<Items, StatesError> {
-        let effective = self.paths.input(raw, context)?;
+        let effective = self.completion.paths.input(raw, context)?;
         let selected = match &self.items_path {
             Some(path) => select(path, &effective, context)?.into_owned(),
             None => effective.as_ref().clone(),
@@ -132,9 +127,7 @@ impl MapState {
         outputs: Value,
         context: &ContextObject<'_>,
     ) -> Result<Exit, StatesError> {
-        let assigned = self.assign.evaluate(&outputs, context)?;
-        let output = self.paths.output(self.flow.merge(raw, outputs, context)?, context)?;
-        Ok(Exit { output, assigned, next: self.next.clone() })
+        self.completion.exit(raw, outputs, context)
     }
 
     pub(super) fn handlers(&self) -> Handlers<'_> {

@@ -4,6 +4,7 @@
 
 mod choice;
 mod comparison;
+mod completion;
 mod distributed;
 mod fail;
 mod map;

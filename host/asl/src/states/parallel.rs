@@ -1,6 +1,7 @@
 //! The Parallel state (specification, "Parallel State"): its branches run side by side, and their outputs become
 //! an array in the order of the branches.
 
+use super::completion::Completion;
 use super::{Exit, Handlers, Next};
 use crate::assign::Assign;
 use crate::context_object::ContextObject;
@@ -17,12 +18,9 @@ use serde_json::Value;
 pub(crate) struct ParallelState {
     /// The branches; their states have moved into the machine.
     branches: Vec<StateGraph>,
-    paths: Paths,
-    flow: ResultFlow,
-    assign: Assign,
     retriers: Vec<Retrier>,
     catchers: Vec<Catcher>,
-    next: Next,
+    completion: Completion,
 }
 
 impl ParallelState {
@@ -35,7 +33,8 @@ impl ParallelState {
         let retriers = parse_list(fields, "Retry", Retrier::parse);
         let catchers = parse_list(fields, "Catch", Catcher::parse);
         let next = Next::parse(fields);
-        Some(ParallelState { branches: branches?, paths, flow, assign, retriers, catchers, next: next? })
+        let completion = Completion { paths, flow, assign, next: next? };
+        Some(ParallelState { branches: branches?, retriers, catchers, completion })
     }
 
     /// The first state of every branch.
@@ -49,7 +48,8 @@ impl ParallelState {
         raw: &Value,
         context: &ContextObject<'_>,
     ) -> Result<Value, StatesError> {
-        self.flow.parameters(self.paths.input(raw, context)?, context)
+        let Completion { paths, flow, .. } = &self.completion;
+        flow.parameters(paths.input(raw, context)?, context)
     }
 
     /// The exit with the outputs of all branches.
@@ -59,9 +59,7 @@ impl ParallelState {
         outputs: Value,
         context: &ContextObject<'_>,
     ) -> Result<Exit, StatesError> {
-        let assigned = self.assign.evaluate(&outputs, context)?;
-        let output = self.paths.output(self.flow.merge(raw, outputs, context)?, context)?;
-        Ok(Exit { output, assigned, next: self.next.clone() })
+        self.completion.exit(raw, outputs, context)
     }
 
     pub(super) fn handlers(&self) -> Handlers<'_> {

@@ -1,6 +1,7 @@
 //! The Pass state (specification, "Pass State").
 
-use super::{Exit, Next, Outcome};
+use super::completion::Completion;
+use super::{Next, Outcome};
 use crate::assign::Assign;
 use crate::context_object::ContextObject;
 use crate::data_flow::{Paths, ResultFlow};
@@ -11,11 +12,8 @@ use serde_json::Value;
 /// Passes its input, or `Result`, to its output.
 #[derive(Clone, Debug)]
 pub(crate) struct PassState {
-    paths: Paths,
-    flow: ResultFlow,
     result: Option<Value>,
-    assign: Assign,
-    next: Next,
+    completion: Completion,
 }
 
 impl PassState {
@@ -28,15 +26,15 @@ impl PassState {
             fields.warning(DiagnosticCode::PassResultIsStatic, "Result", message);
         }
         let assign = Assign::parse(fields);
-        Some(PassState { paths, flow, result, assign, next: Next::parse(fields)? })
+        let completion = Completion { paths, flow, assign, next: Next::parse(fields)? };
+        Some(PassState { result, completion })
     }
 
     pub(super) fn enter(&self, raw: &Value, context: &ContextObject<'_>) -> Result<Outcome, StatesError> {
-        let input = self.flow.parameters(self.paths.input(raw, context)?, context)?;
+        let Completion { paths, flow, .. } = &self.completion;
+        let input = flow.parameters(paths.input(raw, context)?, context)?;
         let result = self.result.clone().unwrap_or(input);
-        let assigned = self.assign.evaluate(&result, context)?;
-        let output = self.paths.output(self.flow.merge(raw, result, context)?, context)?;
-        Ok(Outcome::Exit(Exit { output, assigned, next: self.next.clone() }))
+        self.completion.exit(raw, result, context).map(Outcome::Exit)
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! It must never run anything: it says what to run.
 
+use super::completion::Completion;
 use super::resource::Resource;
 use super::{Exit, Handlers, Next};
 use crate::assign::Assign;
@@ -21,15 +22,12 @@ pub(crate) struct TaskState {
     pub(crate) resource: Resource,
     /// Place of the field, for a host that cannot run it.
     pub(crate) resource_at: String,
-    paths: Paths,
-    flow: ResultFlow,
     timeout: Option<Seconds>,
     heartbeat: Option<Seconds>,
     credentials: Option<PayloadTemplate>,
-    assign: Assign,
     retriers: Vec<Retrier>,
     catchers: Vec<Catcher>,
-    next: Next,
+    completion: Completion,
 }
 
 /// A time limit: given, or found by a path.
@@ -69,15 +67,12 @@ impl TaskState {
         Some(TaskState {
             resource: resource?,
             resource_at: fields.at("Resource"),
-            paths,
-            flow,
             timeout,
             heartbeat,
             credentials,
-            assign,
             retriers,
             catchers,
-            next: next?,
+            completion: Completion { paths, flow, assign, next: next? },
         })
     }
 
@@ -87,13 +82,13 @@ impl TaskState {
         raw: &Value,
         context: &ContextObject<'_>,
     ) -> Result<Scheduled, StatesError> {
-        let input = self.paths.input(raw, context)?;
+        let input = self.completion.paths.input(raw, context)?;
         let timeout_seconds = Seconds::resolve(self.timeout.as_ref(), &input, context)?;
         let heartbeat_seconds = Seconds::resolve(self.heartbeat.as_ref(), &input, context)?;
         let credentials = self.credentials.as_ref().map(|template| template.evaluate(&input, context));
         let role_arn =
             credentials.transpose()?.and_then(|given| given["RoleArn"].as_str().map(str::to_owned));
-        let parameters = self.flow.parameters(input, context)?;
+        let parameters = self.completion.flow.parameters(input, context)?;
         Ok(Scheduled { parameters, timeout_seconds, heartbeat_seconds, role_arn })
     }
 
@@ -104,9 +99,7 @@ impl TaskState {
         result: Value,
         context: &ContextObject<'_>,
     ) -> Result<Exit, StatesError> {
-        let assigned = self.assign.evaluate(&result, context)?;
-        let output = self.paths.output(self.flow.merge(raw, result, context)?, context)?;
-        Ok(Exit { output, assigned, next: self.next.clone() })
+        self.completion.exit(raw, result, context)
     }
 
     pub(super) fn handlers(&self) -> Handlers<'_> {
