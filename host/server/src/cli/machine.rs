@@ -224,7 +224,7 @@ fn outline(definition: &str) -> String {
 
 fn validate(client: &Client, output: &mut Output, file: &Path, r#type: MachineType) -> Result<(), Failure> {
     let definition = source::json_file(file)?;
-    let input = json!({"definition": definition, "type": r#type.name()});
+    let input = json!({"definition": definition, "type": r#type.name(), "severity": "WARNING"});
     let report = client.call("ValidateStateMachineDefinition", &input)?;
     let diagnostics = report["diagnostics"].as_array().map_or(&[][..], Vec::as_slice);
     let errors = diagnostics.iter().filter(|diagnostic| diagnostic["severity"] == "ERROR").count();

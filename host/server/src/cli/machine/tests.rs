@@ -99,6 +99,7 @@ WARNING   NO_COMMENT     -         no Comment
     assert_eq!((ran.standard.as_str(), ran.code), (expected, 1));
     assert_eq!(ran.diagnostic, format!("error: {file}: 1 error, 1 warning\n"));
     assert_eq!(responder.requests()[0].json()["type"], "EXPRESS");
+    assert_eq!(responder.requests()[0].json()["severity"], "WARNING", "warnings are asked for");
     let ran = run(&responder.endpoint, &["machine", "validate", &file]);
     assert_eq!((ran.standard, ran.code), (format!("{file}: OK\n"), 0));
 }
