@@ -228,4 +228,11 @@ fn variables_have_a_quota_of_their_own() {
     }
     let (execution, _, _) = run(&same, json!("x".repeat(250_000)), Quotas::default());
     assert_eq!(execution.progress.status, Status::Succeeded);
+    // So does one of many that fill the quota almost.
+    let mut full = same;
+    for number in 0..50 {
+        full["States"][format!("S{number}")]["Assign"] = json!({format!("v{}.$", number.min(40)): "$"});
+    }
+    let (execution, _, _) = run(&full, json!("x".repeat(250_000)), Quotas::default());
+    assert_eq!(execution.progress.status, Status::Succeeded);
 }

@@ -81,7 +81,9 @@ impl StateMachine {
         }
     }
 
-    fn examine(text: &str, express: bool) -> (Option<StateMachine>, Vec<Diagnostic>) {
+    /// Both at once, in one reading: the machine as far as it could be read, and all problems, warnings too. With a
+    /// problem of severity error the machine must not be run.
+    pub fn examine(text: &str, express: bool) -> (Option<StateMachine>, Vec<Diagnostic>) {
         let mut findings = Findings::new(express);
         let machine = match Document::read(text) {
             Ok(document) => {

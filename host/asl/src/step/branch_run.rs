@@ -97,7 +97,7 @@ impl Step<'_> {
 
     /// Leaves a state.
     pub(super) fn exit(&mut self, id: BranchId, branch: Branch, exit: Exit) -> Option<Branch> {
-        match self.output_text(&branch, &exit) {
+        match self.output_text(id, &branch, &exit) {
             Ok(text) => self.leave(id, branch, exit, text),
             Err(error) => self.state_failed(id, branch, error),
         }
@@ -105,7 +105,12 @@ impl Step<'_> {
 
     /// The output as JSON text. Errors: why the state may not be left so; its output or its variables are over their
     /// quotas.
-    pub(super) fn output_text(&self, branch: &Branch, exit: &Exit) -> Result<String, StatesError> {
+    pub(super) fn output_text(
+        &self,
+        id: BranchId,
+        branch: &Branch,
+        exit: &Exit,
+    ) -> Result<String, StatesError> {
         let text = json_text(&exit.output);
         if text.len() > self.execution.context.quotas.payload_bytes {
             return Err(StatesError::data_limit_exceeded(&branch.state));
@@ -115,7 +120,7 @@ impl Step<'_> {
             let cause = format!("The output of the state '{name}' is nested more than {most} deep.");
             return Err(StatesError::runtime(cause));
         }
-        match self.variables_exceeded(&branch.state, &exit.assigned) {
+        match self.variables_exceeded(id, &branch.state, &exit.assigned) {
             Some(error) => Err(error),
             None => Ok(text),
         }

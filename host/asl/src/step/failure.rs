@@ -127,7 +127,7 @@ impl Step<'_> {
             self.branch_failed(id, &branch, error);
             return None;
         };
-        match self.output_text(&branch, &exit) {
+        match self.output_text(id, &branch, &exit) {
             Ok(text) => self.leave(id, branch, exit, text),
             Err(error) => {
                 self.branch_failed(id, &branch, error);

@@ -77,7 +77,9 @@ impl<'m> Step<'m> {
     pub(super) fn task_heartbeat(&mut self, id: BranchId) {
         let at = self.at;
         self.update_task(id, |_, pending| {
-            pending.heartbeat_deadline = pending.heartbeat_seconds.map(|seconds| at.plus_seconds(seconds));
+            // An activity's time has not begun before a worker takes it.
+            let counted = pending.heartbeat_deadline.and(pending.heartbeat_seconds);
+            pending.heartbeat_deadline = counted.map(|seconds| at.plus_seconds(seconds));
             None
         });
     }

@@ -10,12 +10,19 @@ use crate::states_error::StatesError;
 impl Step<'_> {
     /// Why `assigned` may not be set: one Assign holds as much as a payload, all variables
     /// [`limits::VARIABLES_BYTES`].
-    pub(super) fn variables_exceeded(&self, state: &str, assigned: &Assigned) -> Option<StatesError> {
+    pub(super) fn variables_exceeded(
+        &self,
+        id: BranchId,
+        state: &str,
+        assigned: &Assigned,
+    ) -> Option<StatesError> {
         if assigned.is_empty() {
             return None;
         }
         let bytes: usize = assigned.values().map(json_bytes).sum();
-        let all = self.execution.progress.variable_bytes + bytes as u64;
+        let scope = self.execution.variables.get(&id);
+        let replaced = assigned.keys().filter_map(|name| scope?.get(name)).map(json_bytes).sum::<usize>();
+        let all = self.execution.progress.variable_bytes + bytes as u64 - replaced as u64;
         let exceeded = bytes > self.execution.context.quotas.payload_bytes || all > limits::VARIABLES_BYTES;
         exceeded.then(|| {
             let what = "assigned variables with a size exceeding the maximum number of bytes service limit.";

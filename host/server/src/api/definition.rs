@@ -8,13 +8,14 @@ use crate::server::Server;
 
 /// Every problem of a definition, warnings too.
 pub(super) fn problems(server: &Server, text: &str, is_express: bool) -> Vec<Diagnostic> {
-    let (validated, parsed) = if is_express {
-        (StateMachine::validate_express(text), StateMachine::parse_express(text))
-    } else {
-        (StateMachine::validate(text), StateMachine::parse(text))
-    };
-    let unsupported = parsed.iter().flat_map(|machine| server.executor.unsupported(machine));
-    validated.into_iter().chain(unsupported).collect()
+    let (machine, mut problems) = StateMachine::examine(text, is_express);
+    // What the server cannot run is of interest once the language has nothing against it.
+    if let Some(machine) =
+        machine.filter(|_| problems.iter().all(|problem| problem.severity != Severity::Error))
+    {
+        problems.extend(server.executor.unsupported(&machine));
+    }
+    problems
 }
 
 /// Errors: `InvalidDefinition` with every problem that is an error.
