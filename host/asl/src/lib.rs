@@ -14,6 +14,7 @@ mod history;
 mod history_json;
 mod intrinsic;
 mod json_size;
+pub mod jsonata;
 pub mod jsonpath;
 pub mod limits;
 mod payload_template;

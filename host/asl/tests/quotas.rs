@@ -4,6 +4,7 @@
 
 use serde_json::{Value, json};
 use std::collections::VecDeque;
+use stepwell_asl::jsonata::NoEvaluator;
 use stepwell_asl::{
     Command, Event, EventKind, Execution, ExecutionContext, HistoryDetails, HistoryEvent, Quotas,
     StateMachine, Status, Timestamp, Work, limits, step,
@@ -31,7 +32,7 @@ fn run(definition: &Value, input: Value, quotas: Quotas) -> (Execution, Vec<Hist
     let (mut history, mut most, mut at) = (Vec::new(), 0, Timestamp(0));
     let mut events = VecDeque::from([EventKind::Start]);
     while let Some(kind) = events.pop_front() {
-        let transition = step(&machine, execution, Event { at, kind });
+        let transition = step(&machine, execution, Event { at, kind }, &NoEvaluator);
         execution = transition.execution;
         // Each payload is in the text of the events that have it; the rest is small.
         let text: usize = transition.history.iter().map(|event| format!("{:?}", event.details).len()).sum();

@@ -5,6 +5,7 @@
 
 use serde_json::{Value, json};
 use std::sync::Arc;
+use stepwell_asl::jsonata::NoEvaluator;
 use stepwell_asl::{
     Event, EventKind, Execution, ExecutionContext, Quotas, StateMachine, StatesError, Status, Timestamp,
     Work, step,
@@ -113,7 +114,7 @@ impl Run {
         let blank = Execution::new(context(Quotas::default()), Value::Null);
         let execution = std::mem::replace(&mut self.execution, blank);
         let last_branch = execution.progress.last_branch;
-        let transition = step(&self.machine, execution, Event { at: self.now, kind });
+        let transition = step(&self.machine, execution, Event { at: self.now, kind }, &NoEvaluator);
         let added = if starts {
             changes.start(ID, &self.record, &transition)
         } else {

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use stepwell_asl::jsonata::NoEvaluator;
 use stepwell_asl::{
     Command, Event, EventKind, Execution, ExecutionContext, Quotas, StateMachine, Status, Timestamp, Work,
     WorkId, step,
@@ -56,7 +57,7 @@ async fn replay(case: &Case) -> Result<Outcome, String> {
     let mut timers: BTreeMap<WorkId, Timestamp> = BTreeMap::new();
     for _ in 0..EVENTS {
         let Some(kind) = events.pop().or_else(|| fire(&mut timers, &mut now)) else { break };
-        let transition = step(&machine, execution, Event { at: now, kind });
+        let transition = step(&machine, execution, Event { at: now, kind }, &NoEvaluator);
         execution = transition.execution;
         outcome.events.extend(transition.history.iter().map(|event| event.to_api_json(true)));
         for command in transition.commands {

@@ -7,6 +7,7 @@ use super::{Argument, IntrinsicCall};
 use crate::context_object::ContextObject;
 use crate::event::{Event, EventKind};
 use crate::execution::{BranchId, Execution, ExecutionContext};
+use crate::jsonata::NoEvaluator;
 use crate::limits::{self, Quotas};
 use crate::states_error::StatesError;
 use crate::timestamp::Timestamp;
@@ -33,7 +34,8 @@ fn execution(seed: u64, machine_name: &str) -> Execution {
         seed,
         quotas: Quotas::default(),
     };
-    step(&machine, Execution::new(context, json!({})), Event { at, kind: EventKind::Start }).execution
+    step(&machine, Execution::new(context, json!({})), Event { at, kind: EventKind::Start }, &NoEvaluator)
+        .execution
 }
 
 fn evaluate_in(execution: &Execution, text: &str, input: &Value) -> Result<Value, StatesError> {

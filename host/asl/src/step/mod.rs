@@ -1,6 +1,6 @@
 //! `step`: one event moves one execution. The heart of Stepwell, and the only code that changes an [`Execution`].
 //!
-//! Total and deterministic: no `Result`, no clock, no unseeded randomness. A late, duplicate or unknown event
+//! Total and deterministic: no `Result`, no clock, no unseeded randomness, and an [`Evaluator`] that has none either. A late, duplicate or unknown event
 //! changes nothing. It must never do what it says is to be done: it answers with commands.
 
 mod abort;
@@ -19,6 +19,7 @@ use crate::execution::{
     Activity, Branch, BranchId, Changed, Command, Derived, Execution, Status, Work, WorkId,
 };
 use crate::history::HistoryEvent;
+use crate::jsonata::Evaluator;
 use crate::states::State;
 use crate::task_token::task_token;
 use crate::timestamp::Timestamp;
@@ -38,10 +39,16 @@ pub struct Transition {
     pub changed: Changed,
 }
 
-/// Moves `execution` of `machine` by one event.
-pub fn step(machine: &StateMachine, execution: Execution, event: Event) -> Transition {
+/// Moves `execution` of `machine` by one event. `jsonata` is asked for the values of expressions.
+pub fn step(
+    machine: &StateMachine,
+    execution: Execution,
+    event: Event,
+    jsonata: &dyn Evaluator,
+) -> Transition {
     let mut step = Step {
         machine,
+        jsonata,
         execution,
         at: event.at,
         history: Vec::new(),
@@ -64,6 +71,7 @@ pub fn step(machine: &StateMachine, execution: Execution, event: Event) -> Trans
 /// One step under way.
 struct Step<'m> {
     machine: &'m StateMachine,
+    jsonata: &'m dyn Evaluator,
     execution: Execution,
     at: Timestamp,
     history: Vec<HistoryEvent>,

@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use stepwell_asl::jsonata::NoEvaluator;
 use stepwell_asl::{
     BranchId, Changed, Command, Event, EventKind, Execution, ExecutionContext, HistoryDetails, HistoryEvent,
     Quotas, StateMachine, Status, TaskWork, Timestamp, Transition, Work, WorkId, step,
@@ -77,9 +78,9 @@ impl<W: Workflow> Simulation<W> {
         self.sent.push(kind.clone());
         let again = self.told_again(&kind).then(|| kind.clone());
         let event = Event { at: self.now, kind };
-        let transition = step(self.workflow.machine(), self.durable.clone(), event.clone());
+        let transition = step(self.workflow.machine(), self.durable.clone(), event.clone(), &NoEvaluator);
         if self.random.u8(0..8) == 0 {
-            let again = step(self.workflow.machine(), self.durable.clone(), event);
+            let again = step(self.workflow.machine(), self.durable.clone(), event, &NoEvaluator);
             assert_eq!(transition, again, "step is deterministic");
         }
         match self.random.u8(0..24) {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use stepwell_asl::jsonata::NoEvaluator;
 use stepwell_asl::{Event, EventKind, Execution, StateMachine, Timestamp, Transition, WorkId, step};
 use stepwell_store::StartRecord;
 use tokio::task::AbortHandle;
@@ -36,7 +37,7 @@ impl Live {
         self.last_event_at = at;
         // The placeholder lives only until the caller puts the transition's execution in its place.
         let execution = std::mem::replace(&mut self.execution, Execution::placeholder());
-        step(&self.machine, execution, Event { at, kind })
+        step(&self.machine, execution, Event { at, kind }, &NoEvaluator)
     }
 
     pub(super) fn abort_tasks(&mut self) {

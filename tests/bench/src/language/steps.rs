@@ -11,6 +11,7 @@ use serde_json::Value;
 use std::collections::VecDeque;
 use std::hint::black_box;
 use std::time::Duration;
+use stepwell_asl::jsonata::NoEvaluator;
 use stepwell_asl::{
     Command, Event, EventKind, Execution, ExecutionContext, HistoryDetails, Quotas, StateMachine, Status,
     Timestamp, Work, step,
@@ -72,7 +73,7 @@ fn execute(machine: &StateMachine, workload: &Workload) -> anyhow::Result<u64> {
     let mut occurred = VecDeque::from([EventKind::Start]);
     let mut states = 0;
     while let Some(kind) = occurred.pop_front() {
-        let transition = step(machine, execution, Event { at: NOW, kind });
+        let transition = step(machine, execution, Event { at: NOW, kind }, &NoEvaluator);
         let entered = |details: &HistoryDetails| matches!(details, HistoryDetails::StateEntered { .. });
         states += transition.history.iter().filter(|event| entered(&event.details)).count() as u64;
         for command in transition.commands {

@@ -4,6 +4,7 @@ use super::checkpoint::Checkpoint;
 use super::samples;
 use super::transition::{self, Names};
 use serde_json::Value;
+use stepwell_asl::jsonata::NoEvaluator;
 use stepwell_asl::{
     Activity, Event, EventKind, Execution, ExecutionContext, Quotas, StateMachine, Timestamp, WorkId, step,
 };
@@ -110,9 +111,9 @@ impl<'m> Run<'m> {
             return;
         }
         let event = Event { at: self.now, kind };
-        let after = step(self.machine, self.execution.clone(), event.clone());
+        let after = step(self.machine, self.execution.clone(), event.clone(), &NoEvaluator);
         // What recovery has read gives the same as what was in memory all the time.
-        let recovered = step(self.machine, self.checkpoint.read(), event.clone());
+        let recovered = step(self.machine, self.checkpoint.read(), event.clone(), &NoEvaluator);
         assert_eq!(after, recovered, "the same execution and event give the same");
         transition::check(&self.execution, &event, &after, &mut self.names);
         let texts = after.history.iter().map(|event| event.to_api_json(true).to_string().len());
@@ -124,7 +125,7 @@ impl<'m> Run<'m> {
             self.execution,
             "a checkpoint that follows the changed parts is whole"
         );
-        let repeated = step(self.machine, self.execution.clone(), event.clone());
+        let repeated = step(self.machine, self.execution.clone(), event.clone(), &NoEvaluator);
         transition::check_repeated(&self.execution, &repeated);
         self.sent.push(event.kind);
     }
