@@ -53,6 +53,7 @@ deny:
 lint: deny ## formatting, lints, licences
 	cargo fmt --all --check
 	cargo fmt --all --check --manifest-path modules/Cargo.toml
+	cargo fmt --all --check --manifest-path host/jsonata/guest/Cargo.toml
 	cargo fmt --all --check --manifest-path tests/fuzz/Cargo.toml
 	cargo clippy --locked --workspace --all-targets --quiet -- -D warnings
 	cargo deny --log-level error check licenses bans sources

@@ -4,43 +4,46 @@
 
 use crate::context_object::ContextObject;
 use crate::definition::Fields;
+use crate::jsonata::{Scope, States};
 use crate::limits;
-use crate::payload_template::PayloadTemplate;
+use crate::payload::Payload;
 use crate::query_path::variable_name;
 use crate::states_error::StatesError;
 use serde_json::{Map, Value};
 
 /// A parsed `Assign`; empty where there is none.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Assign(Option<PayloadTemplate>);
+pub(crate) struct Assign(Option<Payload>);
 
 /// New values by variable name.
 pub(crate) type Assigned = Map<String, Value>;
 
 impl Assign {
     /// Reads the field `Assign`.
-    pub(crate) fn parse(fields: &mut Fields<'_>) -> Assign {
+    pub(crate) fn parse(fields: &mut Fields<'_>, scope: Scope) -> Assign {
         let Some(value) = fields.get("Assign") else { return Assign(None) };
         let Some(object) = value.as_object() else {
             fields.problem("Assign", "Expected value of type Object");
             return Assign(None);
         };
-        for name in object.keys().map(|key| key.strip_suffix(".$").unwrap_or(key)) {
+        for name in object.keys() {
+            let name = if fields.is_jsonata() { name } else { name.strip_suffix(".$").unwrap_or(name) };
             if !is_variable_name(name) {
                 fields.problem("Assign", format!("The variable name '{name}' is not valid"));
             }
         }
-        Assign(fields.payload_template("Assign"))
+        Assign(Payload::parse(fields, "Assign", scope))
     }
 
-    /// The new values; `input` is what `$` means in it.
+    /// The new values; `dollar` is what `$` means in paths, `states` what expressions read.
     pub(crate) fn evaluate(
         &self,
-        input: &Value,
+        dollar: &Value,
+        states: &States<'_>,
         context: &ContextObject<'_>,
     ) -> Result<Assigned, StatesError> {
-        let Some(template) = &self.0 else { return Ok(Assigned::new()) };
-        match template.evaluate(input, context)? {
+        let Some(payload) = &self.0 else { return Ok(Assigned::new()) };
+        match payload.evaluate(dollar, states, context)? {
             Value::Object(assigned) => Ok(assigned),
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
                 Ok(Assigned::new())

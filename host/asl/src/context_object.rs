@@ -5,9 +5,11 @@
 
 use crate::execution::{Branch, BranchId, Execution};
 use crate::json_size::json_bytes;
+use crate::jsonata::{Evaluator, NoEvaluator};
 use crate::limits;
 use crate::reference_path::Step;
 use crate::states_error::StatesError;
+use crate::timestamp::Timestamp;
 use serde_json::{Map, Value, json};
 use std::cell::{Cell, OnceCell, RefCell, RefMut};
 
@@ -22,6 +24,10 @@ pub(crate) struct ContextObject<'e> {
     /// The same without what may be large.
     small: OnceCell<Value>,
     random: RefCell<Option<fastrand::Rng>>,
+    evaluator: &'e dyn Evaluator,
+    now: Timestamp,
+    /// Whether what is evaluated must come out the same whenever it is evaluated again.
+    repeatable: bool,
     /// What templates evaluated with this context have copied, in bytes of JSON text.
     copied: Cell<usize>,
 }
@@ -52,8 +58,29 @@ impl<'e> ContextObject<'e> {
             value: OnceCell::new(),
             small: OnceCell::new(),
             random: RefCell::new(None),
+            evaluator: &NoEvaluator,
+            now: branch.entered_at,
+            repeatable: false,
             copied: Cell::new(0),
         }
+    }
+
+    /// The same with who evaluates JSONata, and the time of the event.
+    pub(crate) fn with_evaluator(
+        mut self,
+        evaluator: &'e dyn Evaluator,
+        now: Timestamp,
+    ) -> ContextObject<'e> {
+        self.evaluator = evaluator;
+        self.now = now;
+        self
+    }
+
+    /// The same for what is made again after a restart: time and randomness are those of the state's beginning.
+    pub(crate) fn repeatable(mut self) -> ContextObject<'e> {
+        self.now = self.branch.entered_at;
+        self.repeatable = true;
+        self
     }
 
     /// The context in which a Map state makes the input of the iteration `index`.
@@ -92,10 +119,34 @@ impl<'e> ContextObject<'e> {
         own(self.id).or_else(|| self.outer().find_map(|(id, _)| own(id)))
     }
 
+    /// Who evaluates JSONata.
+    pub(crate) fn evaluator(&self) -> &dyn Evaluator {
+        self.evaluator
+    }
+
+    /// The time, for expressions.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// The whole document in parts: with nulls in the place of what may be large, and that, with its places.
+    pub(crate) fn parts(&self) -> (&Value, Vec<(&'static [&'static str], &'e Value)>) {
+        const INPUT: &[&str] = &["Execution", "Input"];
+        const ITEM: &[&str] = &["Map", "Item", "Value"];
+        let mut large = vec![(INPUT, &self.execution.input)];
+        large.extend(self.item().map(|(_, item)| (ITEM, item)));
+        (self.small(), large)
+    }
+
     /// A generator that a replay of the same event seeds alike.
     pub(crate) fn random(&self) -> RefMut<'_, fastrand::Rng> {
         let seed = || {
-            let event = self.execution.progress.last_event_id.wrapping_add(1);
+            let event = if self.repeatable {
+                // Every attempt of the state begins anew.
+                self.branch.entered_event_id ^ (self.branch.retries.iter().sum::<u64>() << 32)
+            } else {
+                self.execution.progress.last_event_id.wrapping_add(1)
+            };
             self.execution.context.seed ^ event.wrapping_mul(0x9E37_79B9_7F4A_7C15)
         };
         RefMut::map(self.random.borrow_mut(), |random| {

@@ -1,10 +1,14 @@
 //! Input and output processing: InputPath, Parameters, ResultSelector, ResultPath, OutputPath, in that order
 //! (specification, "Input and Output Processing").
 //!
+//! A state in JSONata has Arguments and Output instead, and no paths: they are read here as if they were `$`.
+//!
 //! Errors carry the bare cause; `step` adds which state was running.
 
 use crate::context_object::ContextObject;
 use crate::definition::Fields;
+use crate::jsonata::{Scope, States, Template};
+use crate::payload::Payload;
 use crate::payload_template::PayloadTemplate;
 use crate::query_path::QueryPath;
 use crate::reference_path::ReferencePath;
@@ -12,24 +16,31 @@ use crate::states_error::StatesError;
 use serde_json::{Value, json};
 use std::borrow::Cow;
 
-/// InputPath and OutputPath: what every state but Fail has. `None` is `null`, which gives `{}`.
+/// InputPath and OutputPath, or Output: what every state but Fail has. `None` as a path is `null`, which gives `{}`.
 #[derive(Clone, Debug)]
 pub(crate) struct Paths {
     input_path: Option<QueryPath>,
     output_path: Option<QueryPath>,
+    /// Output, of a state in JSONata.
+    made: Option<Template>,
 }
 
-/// Parameters, ResultSelector and ResultPath: what Task and Pass add. `None` in `result_path` is `null`.
+/// Parameters or Arguments, ResultSelector and ResultPath: what Task and Pass add. `None` in `result_path` is `null`.
 #[derive(Clone, Debug)]
 pub(crate) struct ResultFlow {
-    parameters: Option<PayloadTemplate>,
+    arguments: Option<Payload>,
     result_selector: Option<PayloadTemplate>,
     result_path: Option<ReferencePath>,
 }
 
 impl Paths {
-    pub(crate) fn parse(fields: &mut Fields<'_>) -> Paths {
-        Paths { input_path: fields.path_or_null("InputPath"), output_path: fields.path_or_null("OutputPath") }
+    /// Reads them; `scope` is what Output may read.
+    pub(crate) fn parse(fields: &mut Fields<'_>, scope: Scope) -> Paths {
+        Paths {
+            input_path: fields.path_or_null("InputPath"),
+            output_path: fields.path_or_null("OutputPath"),
+            made: output_template(fields, scope),
+        }
     }
 
     /// What InputPath selects of the raw input.
@@ -39,6 +50,15 @@ impl Paths {
         context: &'v ContextObject<'_>,
     ) -> Result<Cow<'v, Value>, StatesError> {
         select_or_empty(self.input_path.as_ref(), raw, context)
+    }
+
+    /// The value of Output; `None` where there is none.
+    pub(crate) fn made(
+        &self,
+        states: &States<'_>,
+        context: &ContextObject<'_>,
+    ) -> Result<Option<Value>, StatesError> {
+        self.made.as_ref().map(|template| template.evaluate(states, context)).transpose()
     }
 
     /// What OutputPath selects of the state's output.
@@ -53,7 +73,7 @@ impl Paths {
 impl ResultFlow {
     pub(crate) fn parse(fields: &mut Fields<'_>, with_selector: bool) -> ResultFlow {
         ResultFlow {
-            parameters: fields.payload_template("Parameters"),
+            arguments: if with_selector { Payload::parse_arguments(fields) } else { pass_parameters(fields) },
             result_selector: if with_selector { fields.payload_template("ResultSelector") } else { None },
             result_path: fields.reference_path_or_null("ResultPath"),
         }
@@ -62,20 +82,20 @@ impl ResultFlow {
     /// ResultSelector and ResultPath alone: a Map state's Parameters are its item selector.
     pub(crate) fn parse_result(fields: &mut Fields<'_>) -> ResultFlow {
         ResultFlow {
-            parameters: None,
+            arguments: None,
             result_selector: fields.payload_template("ResultSelector"),
             result_path: fields.reference_path_or_null("ResultPath"),
         }
     }
 
-    /// The effective input: Parameters applied to what InputPath selected.
-    pub(crate) fn parameters(
+    /// The effective input: Parameters applied to what InputPath selected, or Arguments.
+    pub(crate) fn arguments(
         &self,
         input: Cow<'_, Value>,
         context: &ContextObject<'_>,
     ) -> Result<Value, StatesError> {
-        match &self.parameters {
-            Some(template) => template.evaluate(&input, context),
+        match &self.arguments {
+            Some(payload) => payload.evaluate(&input, &States::of_input(&input), context),
             None => Ok(input.into_owned()),
         }
     }
@@ -93,6 +113,16 @@ impl ResultFlow {
         };
         place(self.result_path.as_ref(), raw, result)
     }
+}
+
+/// The template in the field Output. Only states in JSONata have it.
+pub(crate) fn output_template(fields: &mut Fields<'_>, scope: Scope) -> Option<Template> {
+    if fields.is_jsonata() { fields.template("Output", scope) } else { None }
+}
+
+/// A Pass state has Parameters, but no Arguments.
+fn pass_parameters(fields: &mut Fields<'_>) -> Option<Payload> {
+    fields.payload_template("Parameters").map(Payload::JsonPath)
 }
 
 /// Puts `result` where `path` says; `None` (null) discards it.

@@ -144,6 +144,12 @@ pub enum HistoryDetails {
         error: Option<String>,
         cause: Option<String>,
     },
+    EvaluationFailed {
+        error: Option<String>,
+        cause: Option<String>,
+        location: String,
+        state: String,
+    },
     TaskStateAborted,
     WaitStateAborted,
     ParallelStateStarted,
@@ -200,7 +206,8 @@ impl HistoryDetails {
             | HistoryDetails::LambdaFunctionFailed { cause, .. }
             | HistoryDetails::LambdaFunctionTimedOut { cause, .. }
             | HistoryDetails::TaskFailed { cause, .. }
-            | HistoryDetails::TaskTimedOut { cause, .. } => cause.as_ref().map_or(0, String::len),
+            | HistoryDetails::TaskTimedOut { cause, .. }
+            | HistoryDetails::EvaluationFailed { cause, .. } => cause.as_ref().map_or(0, String::len),
             HistoryDetails::ActivityStarted { .. }
             | HistoryDetails::LambdaFunctionStarted
             | HistoryDetails::TaskStarted { .. }

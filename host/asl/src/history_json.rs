@@ -55,6 +55,7 @@ impl HistoryEvent {
             HistoryDetails::TaskSucceeded { .. } => "TaskSucceeded",
             HistoryDetails::TaskFailed { .. } => "TaskFailed",
             HistoryDetails::TaskTimedOut { .. } => "TaskTimedOut",
+            HistoryDetails::EvaluationFailed { .. } => "EvaluationFailed",
             HistoryDetails::TaskStateAborted => "TaskStateAborted",
             HistoryDetails::WaitStateAborted => "WaitStateAborted",
             HistoryDetails::ParallelStateStarted => "ParallelStateStarted",
@@ -184,6 +185,10 @@ impl HistoryDetails {
             | HistoryDetails::MapStateSucceeded
             | HistoryDetails::MapStateFailed
             | HistoryDetails::MapStateAborted => return None,
+            HistoryDetails::EvaluationFailed { error, cause, location, state } => (
+                "evaluationFailedEventDetails",
+                new().failure(error.as_ref(), cause.as_ref()).text("location", location).text("state", state),
+            ),
             HistoryDetails::MapStateStarted { length } => {
                 ("mapStateStartedEventDetails", new().optional("length", Some(json!(length))))
             }

@@ -17,6 +17,7 @@ mod json_size;
 pub mod jsonata;
 pub mod jsonpath;
 pub mod limits;
+mod payload;
 mod payload_template;
 mod query_path;
 mod reference_path;

@@ -4,8 +4,9 @@
 
 use crate::assign::Assign;
 use crate::context_object::ContextObject;
-use crate::data_flow::place;
+use crate::data_flow::{output_template, place};
 use crate::definition::Fields;
+use crate::jsonata::{Scope, States, Template};
 use crate::limits;
 use crate::reference_path::ReferencePath;
 use crate::states::{Exit, Next};
@@ -31,6 +32,8 @@ pub(crate) struct Catcher {
     /// Where the error output is put.
     result_path: Option<ReferencePath>,
     assign: Assign,
+    /// In JSONata.
+    output: Option<Template>,
 }
 
 impl Retrier {
@@ -84,9 +87,10 @@ impl Catcher {
         let error_equals = error_equals(&mut fields);
         let next = fields.string("Next");
         let result_path = fields.reference_path_or_null("ResultPath");
-        let assign = Assign::parse(&mut fields);
+        let assign = Assign::parse(&mut fields, Scope::ErrorOutput);
+        let output = output_template(&mut fields, Scope::ErrorOutput);
         fields.finish();
-        Some(Catcher { error_equals: error_equals?, next: next?.to_owned(), result_path, assign })
+        Some(Catcher { error_equals: error_equals?, next: next?.to_owned(), result_path, assign, output })
     }
 
     /// The exit with the error output: it skips ResultSelector and OutputPath (recorded).
@@ -97,8 +101,12 @@ impl Catcher {
         context: &ContextObject<'_>,
     ) -> Result<Exit, StatesError> {
         let error_output = error_output(error);
-        let assigned = self.assign.evaluate(&error_output, context)?;
-        let output = place(self.result_path.as_ref(), raw, error_output)?;
+        let states = States { input: raw, result: None, error_output: Some(&error_output) };
+        let assigned = self.assign.evaluate(&error_output, &states, context)?;
+        let output = match &self.output {
+            Some(template) => template.evaluate(&states, context)?,
+            None => place(self.result_path.as_ref(), raw, error_output)?,
+        };
         Ok(Exit { output, assigned, next: Next::State(self.next.clone()) })
     }
 
@@ -188,7 +196,7 @@ mod tests {
             let error = StatesError::new(error, "");
             assert_eq!(matches(&names(&[pattern]), &error), expected, "{pattern} on {error:?}");
         }
-        assert!(!matches(&names(&["A"]), &StatesError { error: None, cause: None }));
+        assert!(!matches(&names(&["A"]), &StatesError::reported(None, None)));
     }
 
     #[test]

@@ -12,6 +12,9 @@ pub struct StatesError {
     pub error: Option<String>,
     /// A human-readable or JSON text.
     pub cause: Option<String>,
+    /// The field of the state whose expression failed, if that is what happened (event EvaluationFailed).
+    #[serde(skip)]
+    pub(crate) location: Option<Box<str>>,
 }
 
 impl StatesError {
@@ -25,15 +28,27 @@ impl StatesError {
     pub const DATA_LIMIT_EXCEEDED: &'static str = "States.DataLimitExceeded";
     /// `States.NoChoiceMatched`: no rule of a Choice state matched and it has no Default.
     pub const NO_CHOICE_MATCHED: &'static str = "States.NoChoiceMatched";
+    /// `States.QueryEvaluationError`: a JSONata expression failed.
+    pub const QUERY_EVALUATION_ERROR: &'static str = "States.QueryEvaluationError";
     /// `States.ResultPathMatchFailure`: ResultPath cannot be applied to the state input.
     pub const RESULT_PATH_MATCH_FAILURE: &'static str = "States.ResultPathMatchFailure";
 
+    /// What somebody reported, as it is.
+    pub fn reported(error: Option<String>, cause: Option<String>) -> StatesError {
+        StatesError { error, cause, location: None }
+    }
+
+    /// `States.QueryEvaluationError`: the expression in the field `location` of a state has no value that fits.
+    pub(crate) fn query_evaluation(cause: impl Into<String>, location: &str) -> StatesError {
+        let error = StatesError::new(StatesError::QUERY_EVALUATION_ERROR, cause);
+        StatesError { location: Some(location.into()), ..error }
+    }
+
     /// An error with name and cause, each cut to what history can hold.
     pub fn new(error: impl Into<String>, cause: impl Into<String>) -> StatesError {
-        StatesError {
-            error: Some(truncated(error.into(), limits::ERROR_CHARACTERS)),
-            cause: Some(truncated(cause.into(), limits::CAUSE_CHARACTERS)),
-        }
+        let error = truncated(error.into(), limits::ERROR_CHARACTERS);
+        let cause = truncated(cause.into(), limits::CAUSE_CHARACTERS);
+        StatesError::reported(Some(error), Some(cause))
     }
 
     /// `States.Runtime` with `cause`.
@@ -43,12 +58,12 @@ impl StatesError {
 
     /// `States.Timeout`, which carries no cause.
     pub fn timeout() -> StatesError {
-        StatesError { error: Some(StatesError::TIMEOUT.to_owned()), cause: None }
+        StatesError::reported(Some(StatesError::TIMEOUT.to_owned()), None)
     }
 
     /// `States.HeartbeatTimeout`: only Retry and Catch see it, everybody else sees a time-out (recorded).
     pub(crate) fn heartbeat_timeout() -> StatesError {
-        StatesError { error: Some(StatesError::HEARTBEAT_TIMEOUT.to_owned()), cause: None }
+        StatesError::reported(Some(StatesError::HEARTBEAT_TIMEOUT.to_owned()), None)
     }
 
     /// `States.DataLimitExceeded` for what `origin` (a state name, a function ARN, a service) returned.

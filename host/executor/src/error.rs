@@ -8,6 +8,9 @@ pub enum ExecutorError {
     /// The store did not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The threads that take steps could not be started.
+    #[error("cannot start a thread: {0}; raise the limit on processes")]
+    Threads(#[from] std::io::Error),
 }
 
 /// StartExecution was refused.

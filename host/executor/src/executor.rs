@@ -2,11 +2,13 @@
 
 use crate::clock::Clock;
 use crate::error::{ExecutorError, StartError, StopError};
+use crate::expressions::Expressions;
 use crate::integration::Integration;
+use crate::lane::Lane;
 use crate::limits;
 use crate::machines::Machines;
 use crate::request::{StartRequest, Started};
-use crate::shard::{Message, Shard};
+use crate::shard::{Message, Parts, Shard};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,17 +46,27 @@ impl Executor {
     pub async fn open(
         store: Store,
         integration: Arc<dyn Integration>,
+        expressions: Arc<dyn Expressions>,
         clock: Arc<dyn Clock>,
         config: ExecutorConfig,
     ) -> Result<Executor, ExecutorError> {
         let machines = Arc::new(Machines::new(store.clone()));
+        let parts = Parts {
+            store: store.clone(),
+            machines,
+            integration: Arc::clone(&integration),
+            clock,
+            lane: Arc::new(Lane::open(expressions)?),
+            quotas: config.quotas,
+        };
         let shards = (0..config.shards.max(1)).map(|_| {
             let (sender, inbox) = mpsc::channel(limits::MAILBOX);
-            let parts = (store.clone(), Arc::clone(&machines), Arc::clone(&integration), Arc::clone(&clock));
-            tokio::spawn(Shard::new(parts, config.quotas, sender.clone(), inbox).run());
+            tokio::spawn(Shard::new(parts.clone(), sender.clone(), inbox).run());
             sender
         });
         let shards = shards.collect();
+        // The shards alone keep the lane: it ends with the last of them.
+        drop(parts);
         let executor = Executor { shards, integration, quotas: config.quotas };
         executor.recover(&store).await?;
         tokio::spawn(sweep_leftovers(store));
@@ -95,7 +107,8 @@ impl Executor {
     }
 
     /// Begins no new task, gives the running ones up to `grace` to end, and commits their results. What still
-    /// runs then is aborted, and runs again after a restart with the same idempotency key.
+    /// runs then is aborted, and runs again after a restart with the same idempotency key. Steps that are under way
+    /// get the same time; one that takes longer is lost, and is taken anew after a restart.
     pub async fn shut_down(&self, grace: Duration) {
         let mut done = Vec::new();
         for shard in self.shards.iter() {

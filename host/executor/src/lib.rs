@@ -1,14 +1,18 @@
 //! Drives executions: shards with one writer each, durable timers, tasks, recovery.
 //!
 //! The one way data flows: a message reaches the shard that owns the execution; `step` moves the execution; one
-//! commit makes everything of the turn durable; only then is anyone answered and new work begun.
-//! This crate must never know wasmtime, axum or the AWS wire format: tasks run through [`Integration`].
+//! commit makes everything of the turn durable; only then is anyone answered and new work begun. Where a machine uses
+//! JSONata, `step` runs on threads of its own and its result comes back as a message; all else is the same.
+//! This crate must never know wasmtime, axum or the AWS wire format: tasks run through
+//! [`Integration`], expressions through [`Expressions`].
 
 mod clock;
 mod error;
 mod executor;
+mod expressions;
 mod integration;
 pub mod integrations;
+mod lane;
 pub mod limits;
 mod machines;
 mod request;
@@ -17,5 +21,6 @@ mod shard;
 pub use clock::{Clock, SystemClock};
 pub use error::{ExecutorError, StartError, StopError};
 pub use executor::{Executor, ExecutorConfig};
+pub use expressions::{Expressions, NoExpressions};
 pub use integration::{Integration, TaskOutcome, TaskRequest};
 pub use request::{StartRequest, Started};

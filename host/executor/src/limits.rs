@@ -23,3 +23,18 @@ pub const COMMIT_RETRY: Duration = Duration::from_millis(200);
 pub const RECOVERY_PAGE: usize = 500;
 /// Last part of a call's log that `LogType: Tail` returns, in bytes (Lambda API).
 pub const LOG_TAIL_BYTES: usize = 4_096;
+/// Fewest threads for the steps of state machines that use JSONata; there is one for each processor.
+pub const FAST_THREADS: usize = 2;
+/// Of the processors, slow steps run on one in so many, and on one at least; the others wait.
+pub const PROCESSORS_PER_SLOW_STEP: usize = 4;
+/// Slow steps that run or wait on threads of their own, over the whole executor. Beyond it a slow step keeps the place
+/// of a fast one until it has ended. Each holds what its evaluation took before it was slow: some MiB.
+pub const SLOW_THREADS: usize = 128;
+/// Evaluations of one step that take longer than this together make it slow, even when each of them is quick.
+pub const FAST_STEP_MICROSECONDS: u64 = 20_000;
+/// By how much the priority of a slow step is lowered (nice value).
+pub const SLOW_NICE: i32 = 10;
+/// Stack of a thread that takes steps, in bytes of address space: the stack of the evaluator lies on it.
+pub const STEP_STACK_BYTES: usize = 16 * 1024 * 1024;
+/// Times that a step is tried that panics; then its event is dropped until the next start.
+pub const STEP_TRIES: u32 = 3;

@@ -10,7 +10,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use stepwell_asl::{HistoryDetails, HistoryEvent, Quotas, StatesError, Status, Timestamp};
 use stepwell_executor::{
-    Clock, Executor, ExecutorConfig, Integration, StartError, StartRequest, TaskOutcome, TaskRequest,
+    Clock, Executor, ExecutorConfig, Integration, NoExpressions, StartError, StartRequest, TaskOutcome,
+    TaskRequest,
 };
 use stepwell_store::fault::{FaultBackend, FaultPlan};
 use stepwell_store::{Backend, Changes, KeyRange, MachineId, MachineRecord, MemoryBackend, Space, Store};
@@ -187,7 +188,7 @@ impl World {
         let store = Store::new(backend);
         let (shop, clock) = (Arc::<Shop>::clone(&self.shop), Arc::clone(&self.clock));
         let config = ExecutorConfig { shards: 3, ..ExecutorConfig::default() };
-        let executor = Executor::open(store.clone(), shop, clock, config).await;
+        let executor = Executor::open(store.clone(), shop, Arc::new(NoExpressions), clock, config).await;
         executor.ok().map(|executor| (store, executor))
     }
 }
@@ -328,7 +329,10 @@ async fn begin_at_once(count: u64) {
     let clock = Arc::new(VirtualClock(Instant::now()));
     let quotas = Quotas { map_concurrency: 1_000, ..Quotas::default() };
     let config = ExecutorConfig { shards: 1, quotas };
-    let executor = Executor::open(store.clone(), Arc::<Shop>::default(), clock, config).await.unwrap();
+    let executor =
+        Executor::open(store.clone(), Arc::<Shop>::default(), Arc::new(NoExpressions), clock, config)
+            .await
+            .unwrap();
     let items: Vec<u64> = (0..1_000).collect();
     let input_value = json!({ "items": items });
     let starts = (0..count).map(|number| {

@@ -7,7 +7,9 @@ mod api;
 mod banner;
 mod body;
 mod cli;
+mod expressions;
 mod functions;
+mod jsonata;
 mod limits;
 mod logging;
 mod modules;
@@ -20,6 +22,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
+pub use expressions::SandboxExpressions;
 pub use functions::SandboxFunctions;
 pub use server::{Identity, Server};
 

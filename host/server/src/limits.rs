@@ -11,6 +11,20 @@ pub(crate) fn request_bytes(quotas: Quotas) -> usize {
     REQUEST_BYTES.max(2 * quotas.payload_bytes + 65_536)
 }
 
+/// Largest request to try an expression, in bytes: an API request with all that variables may hold beside it.
+pub(crate) fn trial_request_bytes(quotas: Quotas) -> usize {
+    request_bytes(quotas) + VARIABLES_BYTES
+}
+
+/// All variables of an execution, in bytes (quota "maximum size of all stored variables": 10 MiB).
+const VARIABLES_BYTES: usize = 10 << 20;
+/// Trials of expressions, under way or waiting. One at a time is under way, for about a second at most.
+pub(crate) const TRIALS: usize = 16;
+/// Violations that the answer to a bad trial names.
+pub(crate) const VIOLATIONS: usize = 10;
+/// Longest name of a member that such an answer quotes whole, in characters.
+pub(crate) const QUOTED_MEMBER_CHARACTERS: usize = 100;
+
 /// What is read and thrown away of a request that is too large, in bytes, so that its sender gets to read the answer.
 pub(crate) const DRAIN_BYTES: usize = 64 << 20;
 /// Longest time for a request's body to arrive.

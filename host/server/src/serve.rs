@@ -3,6 +3,7 @@
 //! It must never end without having closed the store, unless the store itself has failed.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +20,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
 
 use crate::cli::serve_args::{ServeArgs, StoreLocation};
+use crate::expressions::{self, SandboxExpressions};
 use crate::functions::SandboxFunctions;
 use crate::server::{Identity, Server};
 use crate::{banner, limits, logging};
@@ -103,16 +105,18 @@ struct Data {
     store: Store,
     sandbox: Sandbox,
     max_module_bytes: usize,
+    /// Where compiled code and modules live.
+    directory: PathBuf,
     /// Removed when the server ends.
     _temporary: Option<TempDir>,
 }
 
 impl Data {
     async fn open(args: &ServeArgs) -> anyhow::Result<Data> {
-        let (backend, modules, temporary): (Arc<dyn Backend>, _, _) = match &args.store {
+        let (backend, data, temporary): (Arc<dyn Backend>, _, _) = match &args.store {
             StoreLocation::Memory => {
                 let temporary = tempfile::tempdir().context("cannot make a directory for modules")?;
-                (Arc::new(MemoryBackend::new()), temporary.path().join("modules"), Some(temporary))
+                (Arc::new(MemoryBackend::new()), temporary.path().to_owned(), Some(temporary))
             }
             StoreLocation::Sled(directory) => {
                 let mut options = SledOptions::new(directory);
@@ -120,10 +124,10 @@ impl Data {
                 let opened = tokio::task::spawn_blocking(move || SledBackend::open(options)).await;
                 let backend =
                     opened.context("opening the store broke off")?.context("cannot open the store")?;
-                (Arc::new(backend), directory.join("modules"), None)
+                (Arc::new(backend), directory.clone(), None)
             }
         };
-        let mut config = SandboxConfig::new(modules);
+        let mut config = SandboxConfig::new(data.join("modules"));
         config.max_concurrent_calls = args.max_concurrent_calls;
         config.memory_limit_bytes = args.memory_limit_mib.saturating_mul(1 << 20);
         let max_module_bytes = usize::try_from(config.max_module_bytes).unwrap_or(usize::MAX);
@@ -137,7 +141,7 @@ impl Data {
                     return Err(error.context("cannot open the sandbox"));
                 }
             };
-        Ok(Data { store, sandbox, max_module_bytes, _temporary: temporary })
+        Ok(Data { store, sandbox, max_module_bytes, directory: data, _temporary: temporary })
     }
 
     /// Recovers what was running, and puts a server together.
@@ -149,12 +153,14 @@ impl Data {
             SandboxFunctions::new(store.clone(), sandbox.clone(), Arc::clone(&clock), call_timeout);
         let lambda = Arc::new(Lambda::new(Arc::new(functions), Arc::clone(&clock)));
         let config = ExecutorConfig { quotas: quotas(args), ..ExecutorConfig::default() };
-        let executor = Executor::open(store.clone(), lambda, Arc::clone(&clock), config)
+        let jsonata = expressions::open(&self.directory);
+        let expressions = Arc::new(SandboxExpressions::new(Arc::clone(&jsonata)));
+        let executor = Executor::open(store.clone(), lambda, expressions, Arc::clone(&clock), config)
             .await
             .context("cannot recover the open executions")?;
         let identity =
             Identity { account: args.identity.account.clone(), region: args.identity.region.clone() };
-        Ok(Server::new(store, executor, sandbox, self.max_module_bytes, clock, identity))
+        Ok(Server::new(store, executor, sandbox, self.max_module_bytes, jsonata, clock, identity))
     }
 }
 
@@ -227,6 +233,7 @@ mod tests {
             store: Store::new(Arc::clone(&backend) as Arc<dyn Backend>),
             sandbox: Sandbox::open(config).unwrap(),
             max_module_bytes: 1,
+            directory: modules.path().to_owned(),
             _temporary: None,
         };
         let Command::Serve(args) = Cli::parse_from(["stepwell", "serve", "--store", "memory:"]).command

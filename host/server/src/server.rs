@@ -6,12 +6,14 @@ use axum::Router;
 use axum::routing::{get, post, put};
 use axum::serve::ListenerExt as _;
 use stepwell_executor::{Clock, Executor};
+use stepwell_jsonata::Jsonata;
 use stepwell_sandbox::Sandbox;
 use stepwell_store::Store;
 use tokio::net::TcpListener;
 
+use crate::jsonata::Trials;
 use crate::modules::Modules;
-use crate::{api, rest};
+use crate::{api, jsonata, rest};
 
 /// Account and region of the ARNs that a server gives out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +29,7 @@ pub struct Server {
     pub(crate) store: Store,
     pub(crate) executor: Executor,
     pub(crate) modules: Modules,
+    pub(crate) trials: Trials,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) identity: Identity,
 }
@@ -38,11 +41,13 @@ impl Server {
         executor: Executor,
         sandbox: Sandbox,
         max_module_bytes: usize,
+        jsonata: Arc<Jsonata>,
         clock: Arc<dyn Clock>,
         identity: Identity,
     ) -> Server {
         let modules = Modules::new(store.clone(), sandbox, max_module_bytes);
-        Server { store, executor, modules, clock, identity }
+        let trials = Trials::new(jsonata);
+        Server { store, executor, modules, trials, clock, identity }
     }
 
     /// Answers requests until `stop` is ready; then accepts no more and finishes the open ones.
@@ -68,6 +73,7 @@ impl Server {
             .route("/", post(api::handle))
             .route("/modules", get(rest::list_modules))
             .route("/modules/{name}", module)
+            .route("/jsonata", post(jsonata::handle))
             .route("/executions/{arn}/log", get(rest::execution_log))
             .route("/healthz", get(rest::health))
             .fallback(rest::not_found)

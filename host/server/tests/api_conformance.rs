@@ -26,7 +26,11 @@ const AREAS: [&str; 6] = ["api", "api_variables", "wait", "scenario_other", "tim
 const KINDS: [&str; 3] = ["api", "invalid_definition", "validate_definition"];
 
 /// Cases that have passed once and must go on doing so, by the tail of their name. This list only grows.
-const MUST_PASS: [&str; 45] = [
+const MUST_PASS: [&str; 49] = [
+    "test_base_variable_references_in_jsonata_template[CHOICE_CONDITION_CONSTANT_JSONATA]",
+    "test_base_variable_references_in_jsonata_template[CHOICE_STATE_UNSORTED_CHOICE_PARAMETERS_JSONATA]",
+    "test_validate_state_machine_definition_type_express[INVALID_DOWNGRADE_QUERY_LANGUAGE]",
+    "test_validate_state_machine_definition_type_express[VALID_QUERY_LANGUAGE_PASS]",
     "test_create_duplicate_definition_format_sm",
     "test_create_duplicate_sm_name",
     "test_create_update_state_machine_base_definition",

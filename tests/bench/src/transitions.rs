@@ -13,7 +13,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use stepwell_executor::{Executor, ExecutorConfig, SystemClock};
+use stepwell_executor::{Executor, ExecutorConfig, NoExpressions, SystemClock};
 use stepwell_store::{Changes, SledBackend, SledOptions, Store};
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
@@ -88,7 +88,9 @@ impl Rig {
         store.commit(changes).await?;
         let work = Arc::new(Work::default());
         let (integration, clock) = (Arc::clone(&work) as _, Arc::new(SystemClock));
-        let executor = Executor::open(store.clone(), integration, clock, ExecutorConfig::default()).await?;
+        let config = ExecutorConfig::default();
+        let executor =
+            Executor::open(store.clone(), integration, Arc::new(NoExpressions), clock, config).await?;
         backend.vacant.add_permits(concurrent as usize);
         Ok(Rig { backend, store, work, executor, concurrent, next_number: AtomicU64::new(0) })
     }

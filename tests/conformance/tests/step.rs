@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use stepwell_asl::jsonata::NoEvaluator;
 use stepwell_asl::{
     Command, Event, EventKind, Execution, ExecutionContext, Quotas, StateMachine, Status, Timestamp, Work,
     WorkId, step,
@@ -14,6 +13,7 @@ use stepwell_conformance::report::{Outcome, Report};
 use stepwell_conformance::stub::Stubs;
 use stepwell_executor::integrations::Lambda;
 use stepwell_executor::{Integration, SystemClock, TaskRequest};
+use stepwell_jsonata::Jsonata;
 
 /// No recording has more events than this.
 const EVENTS: usize = 1_000;
@@ -23,17 +23,18 @@ fn recorded_executions_agree() {
     // Time stands still but for sleeping functions: they end at once.
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    let jsonata = Jsonata::new(Some(concat!(env!("CARGO_TARGET_TMPDIR"), "/jsonata").into()));
     let mut report = Report::new("step");
     for case in executions() {
         if case.needs_later_release() || case.depends_on_the_date() {
             report.skip(&case);
         } else {
-            let outcome = runtime.block_on(replay(&case));
+            let outcome = runtime.block_on(replay(&case, &jsonata));
             report.add(&case, outcome);
         }
     }
     for case in own() {
-        let outcome = runtime.block_on(replay(&case));
+        let outcome = runtime.block_on(replay(&case, &jsonata));
         if std::env::var_os("UPDATE_EXPECT").is_some()
             && let Ok(outcome) = &outcome
         {
@@ -45,7 +46,7 @@ fn recorded_executions_agree() {
     report.finish();
 }
 
-async fn replay(case: &Case) -> Result<Outcome, String> {
+async fn replay(case: &Case, jsonata: &Jsonata) -> Result<Outcome, String> {
     let machine = StateMachine::parse(&case.definition())
         .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))?;
     let input = serde_json::from_str(case.input()).map_err(|error| error.to_string())?;
@@ -57,7 +58,7 @@ async fn replay(case: &Case) -> Result<Outcome, String> {
     let mut timers: BTreeMap<WorkId, Timestamp> = BTreeMap::new();
     for _ in 0..EVENTS {
         let Some(kind) = events.pop().or_else(|| fire(&mut timers, &mut now)) else { break };
-        let transition = step(&machine, execution, Event { at: now, kind }, &NoEvaluator);
+        let transition = step(&machine, execution, Event { at: now, kind }, jsonata);
         execution = transition.execution;
         outcome.events.extend(transition.history.iter().map(|event| event.to_api_json(true)));
         for command in transition.commands {

@@ -1,4 +1,5 @@
-//! Reads the manifests and keeps the walls between the crates: server -> executor -> store -> asl, server -> sandbox.
+//! Reads the manifests and keeps the walls between the crates: server -> executor -> store -> asl, server ->
+//! jsonata -> sandbox.
 
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -10,10 +11,11 @@ const WALLS: &[(&str, &[&str], &[&str])] = &[
     ("stepwell-asl", &[], &["tokio", "sled", "wasmtime", "axum", "async-trait", "uuid", "reqwest"]),
     ("stepwell-store", &["stepwell-asl"], &["wasmtime", "axum"]),
     ("stepwell-sandbox", &[], &["sled", "axum"]),
+    ("stepwell-jsonata", &["stepwell-asl", "stepwell-sandbox"], &["sled", "axum", "tokio", "jsonata-core"]),
     ("stepwell-executor", &["stepwell-asl", "stepwell-store"], &["sled", "wasmtime", "axum"]),
     (
         "stepwell-server",
-        &["stepwell-asl", "stepwell-store", "stepwell-sandbox", "stepwell-executor"],
+        &["stepwell-asl", "stepwell-store", "stepwell-sandbox", "stepwell-jsonata", "stepwell-executor"],
         &["sled", "wasmtime", "wasmtime-wasi"],
     ),
 ];

@@ -50,6 +50,8 @@ pub enum DiagnosticCode {
     NoPath,
     /// A path stands in Pass.Result, which is never evaluated (warning).
     PassResultIsStatic,
+    /// A JSONata expression reads the top level, where there is nothing (warning, our own).
+    JsonataTopLevel,
 }
 
 impl DiagnosticCode {
@@ -68,6 +70,7 @@ impl DiagnosticCode {
             DiagnosticCode::InvalidLabelName => "INVALID_LABEL_NAME",
             DiagnosticCode::TooDeeplyNested => "TOO_DEEPLY_NESTED",
             DiagnosticCode::NoDollar => "NO_DOLLAR",
+            DiagnosticCode::JsonataTopLevel => "JSONATA_TOP_LEVEL",
             DiagnosticCode::NoPath => "NO_PATH",
             DiagnosticCode::PassResultIsStatic => "PASS_RESULT_IS_STATIC",
         }

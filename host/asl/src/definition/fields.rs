@@ -4,6 +4,7 @@
 
 use super::diagnostic::DiagnosticCode;
 use super::findings::Findings;
+use super::query_language::QueryLanguage;
 use super::template::looks_like_expression;
 use crate::payload_template::Expression;
 use crate::query_path::QueryPath;
@@ -13,6 +14,9 @@ use serde_json::{Map, Value};
 
 /// Fields that only states in JSONata have.
 const JSONATA_FIELDS: [&str; 4] = ["Arguments", "Output", "Items", "Condition"];
+
+/// Fields that only states in JSONPath have; so have all others whose names end in `Path`.
+const JSONPATH_FIELDS: [&str; 7] = ["Parameters", "ResultSelector", "Result", "Variable", "And", "Or", "Not"];
 
 /// The fields of one object. [`Fields::finish`] reports those that nobody asked for.
 pub(crate) struct Fields<'d> {
@@ -44,6 +48,23 @@ impl<'d> Fields<'d> {
     pub(crate) fn get(&mut self, name: &'static str) -> Option<&'d Value> {
         self.known.push(name);
         self.object.get(name)
+    }
+
+    /// The raw value of a field, not marked as known.
+    pub(crate) fn peek(&self, name: &str) -> Option<&'d Value> {
+        self.object.get(name)
+    }
+
+    /// Whether the state being read is in JSONata.
+    pub(crate) fn is_jsonata(&self) -> bool {
+        self.findings.language() == QueryLanguage::Jsonata
+    }
+
+    /// The place of a field within its state: `Catch[0]/Output`.
+    pub(crate) fn label(&self, name: &str) -> String {
+        let within = self.pointer.strip_prefix(self.findings.state_pointer()).unwrap_or_default();
+        let within = within.trim_matches('/');
+        if within.is_empty() { name.to_owned() } else { format!("{within}/{name}") }
     }
 
     /// Whether a field is there; does not mark it as known.
@@ -196,14 +217,20 @@ impl<'d> Fields<'d> {
         timestamp
     }
 
-    /// A JSONPath, into the input or the context object.
+    /// A JSONPath, into the input or the context object. Of a state in JSONata no field for paths is known.
     pub(crate) fn path(&mut self, name: &'static str) -> Option<QueryPath> {
+        if self.is_jsonata() {
+            return None;
+        }
         let text = self.string(name)?;
         self.parse_path(name, text)
     }
 
     /// A field that may hold a path or null: absent gives `$`, null gives `None` inside.
     pub(crate) fn path_or_null(&mut self, name: &'static str) -> Option<QueryPath> {
+        if self.is_jsonata() {
+            return self.parse_path(name, "$");
+        }
         match self.get(name) {
             Some(Value::Null) => None,
             Some(_) => self.path(name),
@@ -213,8 +240,12 @@ impl<'d> Fields<'d> {
 
     /// ResultPath: absent gives `$`, null gives `None`.
     pub(crate) fn reference_path_or_null(&mut self, name: &'static str) -> Option<ReferencePath> {
-        let text = match self.get(name) {
-            Some(Value::Null) => return None,
+        let text = match self.peek(name) {
+            Some(_) if self.is_jsonata() => "$",
+            Some(Value::Null) => {
+                self.get(name);
+                return None;
+            }
             Some(_) => self.string(name)?,
             None => "$",
         };
@@ -236,6 +267,9 @@ impl<'d> Fields<'d> {
 
     /// A path, or a call of an intrinsic function.
     pub(crate) fn expression(&mut self, name: &'static str) -> Option<Expression> {
+        if self.is_jsonata() {
+            return None;
+        }
         let Some(expression) = Expression::parse(self.string(name)?) else {
             let message = format!(
                 "The value for the field '{name}' must be a valid JSONPath or a valid intrinsic function call"
@@ -253,16 +287,24 @@ impl<'d> Fields<'d> {
             if self.known.contains(&name.as_str()) {
                 continue;
             }
-            self.problem_here(if JSONATA_FIELDS.contains(&name.as_str()) {
-                format!(
-                    "The QueryLanguage is set to 'JSONPath', but field '{name}' is only supported for the \
-                     'JSONata' QueryLanguage"
-                )
-            } else {
-                format!("Field '{name}' is not supported")
-            });
+            let (set, other) = match self.findings.language() {
+                QueryLanguage::JsonPath if JSONATA_FIELDS.contains(&name.as_str()) => ("JSONPath", "JSONata"),
+                QueryLanguage::Jsonata if is_for_json_path(name) => ("JSONata", "JSONPath"),
+                QueryLanguage::JsonPath | QueryLanguage::Jsonata => {
+                    self.problem_here(format!("Field '{name}' is not supported"));
+                    continue;
+                }
+            };
+            self.problem_here(format!(
+                "The QueryLanguage is set to '{set}', but field '{name}' is only supported for the '{other}' \
+                 QueryLanguage"
+            ));
         }
     }
+}
+
+fn is_for_json_path(name: &str) -> bool {
+    name.ends_with("Path") || JSONPATH_FIELDS.contains(&name)
 }
 
 fn place(pointer: &str, name: &str) -> String {

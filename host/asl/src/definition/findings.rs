@@ -19,15 +19,27 @@ pub(crate) struct Findings {
     /// What is read is to become an Express state machine.
     express: bool,
     /// The query language of the whole machine.
-    language: QueryLanguage,
+    machine_language: QueryLanguage,
+    /// Some state is in JSONata.
+    has_jsonata: bool,
+    /// The state being read.
+    state: StateReading,
     /// The names of all states so far.
     names: BTreeSet<String>,
     /// The labels of all Map states so far.
     labels: BTreeSet<String>,
-    /// Variables that the state being read refers to.
-    references: BTreeSet<String>,
     /// Variables by the state that refers to them.
     by_state: BTreeMap<String, BTreeSet<String>>,
+}
+
+/// A state that is being read; the one around it waits.
+#[derive(Debug, Default)]
+pub(crate) struct StateReading {
+    /// Where it stands in the definition.
+    pointer: String,
+    language: QueryLanguage,
+    /// Variables that it refers to.
+    references: BTreeSet<String>,
 }
 
 impl Findings {
@@ -90,12 +102,32 @@ impl Findings {
         self.express
     }
 
+    pub(super) fn machine_language(&self) -> QueryLanguage {
+        self.machine_language
+    }
+
+    pub(super) fn set_machine_language(&mut self, language: QueryLanguage) {
+        self.machine_language = language;
+        self.set_language(language);
+    }
+
+    /// The language of the state being read.
     pub(super) fn language(&self) -> QueryLanguage {
-        self.language
+        self.state.language
     }
 
     pub(super) fn set_language(&mut self, language: QueryLanguage) {
-        self.language = language;
+        self.has_jsonata |= language == QueryLanguage::Jsonata;
+        self.state.language = language;
+    }
+
+    /// Where the state being read stands.
+    pub(super) fn state_pointer(&self) -> &str {
+        &self.state.pointer
+    }
+
+    pub(super) fn has_jsonata(&self) -> bool {
+        self.has_jsonata
     }
 
     /// Notes the name of a state; false when another state has it.
@@ -110,7 +142,12 @@ impl Findings {
 
     /// Notes the variable that `path` reads, if it reads one.
     pub(crate) fn refers_to(&mut self, path: &QueryPath) {
-        self.references.extend(path.variable().map(str::to_owned));
+        self.refers_to_variables(path.variable());
+    }
+
+    /// Notes variables that are read.
+    pub(crate) fn refers_to_variables<'n>(&mut self, names: impl IntoIterator<Item = &'n str>) {
+        self.state.references.extend(names.into_iter().map(str::to_owned));
     }
 
     /// Notes every variable that `expression` reads.
@@ -120,14 +157,16 @@ impl Findings {
         }
     }
 
-    /// Begins reading a state: gives back what the state around it has referred to so far.
-    pub(crate) fn enter_state(&mut self) -> BTreeSet<String> {
-        std::mem::take(&mut self.references)
+    /// Begins reading the state at `pointer`: gives back the one around it.
+    pub(crate) fn enter_state(&mut self, pointer: &str) -> StateReading {
+        let language = self.machine_language;
+        let state = StateReading { pointer: pointer.to_owned(), language, references: BTreeSet::new() };
+        std::mem::replace(&mut self.state, state)
     }
 
     /// Ends reading the state `name`; `outer` is what [`Findings::enter_state`] gave.
-    pub(crate) fn leave_state(&mut self, name: &str, outer: BTreeSet<String>) {
-        let references = std::mem::replace(&mut self.references, outer);
+    pub(crate) fn leave_state(&mut self, name: &str, outer: StateReading) {
+        let StateReading { references, .. } = std::mem::replace(&mut self.state, outer);
         if !references.is_empty() {
             self.by_state.insert(name.to_owned(), references);
         }

@@ -19,7 +19,7 @@ mod transitions;
 pub use diagnostic::{Diagnostic, DiagnosticCode, Severity};
 pub(crate) use fields::Fields;
 pub(crate) use findings::Findings;
-pub(crate) use query_language::{QueryLanguage, state_language};
+pub(crate) use query_language::state_language;
 pub(crate) use state_graph::StateGraph;
 pub use state_machine::StateMachine;
 pub(crate) use template::looks_like_expression;

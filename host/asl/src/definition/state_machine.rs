@@ -20,6 +20,7 @@ pub struct StateMachine {
     /// The states of all levels: names are unique within the whole machine.
     pub(crate) states: IndexMap<String, State>,
     variable_references: BTreeMap<String, BTreeSet<String>>,
+    uses_jsonata: bool,
 }
 
 impl StateMachine {
@@ -69,6 +70,11 @@ impl StateMachine {
     /// DescribeStateMachine, `variableReferences`).
     pub fn variable_references(&self) -> &BTreeMap<String, BTreeSet<String>> {
         &self.variable_references
+    }
+
+    /// Whether some state is in JSONata: then a step may have to evaluate expressions, which can take a while.
+    pub fn uses_jsonata(&self) -> bool {
+        self.uses_jsonata
     }
 
     fn analyse(text: &str, express: bool) -> Result<StateMachine, Vec<Diagnostic>> {
@@ -122,5 +128,7 @@ fn parse_top_level(value: &Value, findings: &mut Findings) -> Option<StateMachin
         }
         index += 1;
     }
-    Some(StateMachine { start_at, timeout_seconds, states, variable_references: BTreeMap::new() })
+    let uses_jsonata = findings.has_jsonata();
+    let variable_references = BTreeMap::new();
+    Some(StateMachine { start_at, timeout_seconds, states, variable_references, uses_jsonata })
 }

@@ -10,8 +10,11 @@ use crate::payload_template::{Expression, PayloadTemplate};
 use serde_json::{Map, Value};
 
 impl Fields<'_> {
-    /// A payload template.
+    /// A payload template. A state in JSONata has none.
     pub(crate) fn payload_template(&mut self, name: &'static str) -> Option<PayloadTemplate> {
+        if self.is_jsonata() {
+            return None;
+        }
         let value = self.get(name)?;
         read(self, name, value, 0)
     }

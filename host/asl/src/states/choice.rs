@@ -4,8 +4,9 @@ use super::comparison::Comparison;
 use super::{Exit, Next, Outcome};
 use crate::assign::Assign;
 use crate::context_object::ContextObject;
-use crate::data_flow::Paths;
+use crate::data_flow::{Paths, output_template};
 use crate::definition::{DiagnosticCode, Fields, Findings};
+use crate::jsonata::{Expression, Scope, States, Template};
 use crate::limits;
 use crate::states_error::StatesError;
 use serde_json::Value;
@@ -25,6 +26,8 @@ pub(crate) struct ChoiceState {
 struct ChoiceRule {
     condition: Rule,
     assign: Assign,
+    /// In JSONata.
+    output: Option<Template>,
     next: String,
 }
 
@@ -35,15 +38,18 @@ enum Rule {
     Or(Vec<Rule>),
     Not(Box<Rule>),
     Test(Box<Comparison>),
+    /// Condition, in JSONata.
+    Constant(bool),
+    Condition(Box<str>, Expression),
 }
 
 const COMBINATORS: [&str; 3] = ["And", "Or", "Not"];
 
 impl ChoiceState {
     pub(super) fn parse(fields: &mut Fields<'_>) -> Option<ChoiceState> {
-        let paths = Paths::parse(fields);
+        let paths = Paths::parse(fields, Scope::Input);
         let default = fields.string("Default").map(str::to_owned);
-        let assign = Assign::parse(fields);
+        let assign = Assign::parse(fields, Scope::Input);
         fields.require(&["Choices"]);
         let at = fields.at("Choices");
         let items = fields.items("Choices")?;
@@ -57,19 +63,33 @@ impl ChoiceState {
 
     pub(super) fn enter(&self, raw: &Value, context: &ContextObject<'_>) -> Result<Outcome, StatesError> {
         let input = self.paths.input(raw, context)?;
-        let mut chosen = self.default.as_ref().map(|next| (next, &self.assign));
+        let mut chosen = None;
         for rule in &self.rules {
             if rule.condition.holds(&input, context)? {
-                chosen = Some((&rule.next, &rule.assign));
+                chosen = Some(rule);
                 break;
             }
         }
-        let Some((next, assign)) = chosen else {
-            let cause = "Failed to transition out of the state. The state does not point to a next state.";
-            return Err(StatesError::new(StatesError::NO_CHOICE_MATCHED, cause));
+        let (next, assign) = match (chosen, &self.default) {
+            (Some(rule), _) => (&rule.next, &rule.assign),
+            (None, Some(next)) => (next, &self.assign),
+            (None, None) => {
+                let cause =
+                    "Failed to transition out of the state. The state does not point to a next state.";
+                return Err(StatesError::new(StatesError::NO_CHOICE_MATCHED, cause));
+            }
         };
-        let assigned = assign.evaluate(&input, context)?;
-        let output = self.paths.output(input.into_owned(), context)?;
+        let states = States::of_input(raw);
+        let assigned = assign.evaluate(&input, &states, context)?;
+        // A rule brings its own Output; the state's is for Default (recorded).
+        let made = match chosen {
+            Some(rule) => rule.output.as_ref().map(|output| output.evaluate(&states, context)).transpose()?,
+            None => self.paths.made(&states, context)?,
+        };
+        let output = match made {
+            Some(output) => output,
+            None => self.paths.output(input.into_owned(), context)?,
+        };
         Ok(Outcome::Exit(Exit { output, assigned, next: Next::State(next.clone()) }))
     }
 }
@@ -78,10 +98,12 @@ fn parse_choice(value: &Value, at: String, findings: &mut Findings) -> Option<Ch
     let mut fields = Fields::new(value, at, findings)?;
     fields.require(&["Next"]);
     let next = fields.string("Next").map(str::to_owned);
-    let assign = Assign::parse(&mut fields);
-    let condition = Rule::parse(&mut fields, 0);
+    let assign = Assign::parse(&mut fields, Scope::Input);
+    let output = output_template(&mut fields, Scope::Input);
+    let condition =
+        if fields.is_jsonata() { Rule::parse_condition(&mut fields) } else { Rule::parse(&mut fields, 0) };
     fields.finish();
-    Some(ChoiceRule { condition: condition?, assign, next: next? })
+    Some(ChoiceRule { condition: condition?, assign, output, next: next? })
 }
 
 impl Rule {
@@ -100,6 +122,15 @@ impl Rule {
                 Rule::parse_nested(value, at, fields.findings(), depth).map(|rule| Rule::Not(Box::new(rule)))
             }
             None => Comparison::parse(fields).map(|test| Rule::Test(Box::new(test))),
+        }
+    }
+
+    /// Condition: a boolean, or an expression that gives one.
+    fn parse_condition(fields: &mut Fields<'_>) -> Option<Rule> {
+        fields.require(&["Condition"]);
+        match fields.dynamic("Condition") {
+            Some(expression) => expression.ok().map(|(place, expression)| Rule::Condition(place, expression)),
+            None => fields.boolean("Condition").map(Rule::Constant),
         }
     }
 
@@ -125,6 +156,11 @@ impl Rule {
         match self {
             Rule::Not(rule) => Ok(!rule.holds(input, context)?),
             Rule::Test(comparison) => comparison.holds(input, context),
+            Rule::Constant(holds) => Ok(*holds),
+            Rule::Condition(place, expression) => {
+                let value = expression.evaluate(place, &States::of_input(input), context)?;
+                value.as_bool().ok_or_else(|| expression.unexpected(place, "boolean", &value))
+            }
             Rule::And(rules) => {
                 for rule in rules {
                     if !rule.holds(input, context)? {

@@ -1,10 +1,11 @@
 //! How a state that has a result is left: Assign reads the result, ResultSelector and ResultPath make the output of
-//! it, OutputPath selects, Next says where to go (specification, "Input and Output Processing", "Variables").
+//! it, OutputPath selects, Next says where to go; in JSONata Output makes the output (specification, "Input and Output Processing", "Variables").
 
 use super::{Exit, Next};
 use crate::assign::Assign;
 use crate::context_object::ContextObject;
 use crate::data_flow::{Paths, ResultFlow};
+use crate::jsonata::States;
 use crate::states_error::StatesError;
 use serde_json::Value;
 
@@ -15,6 +16,8 @@ pub(super) struct Completion {
     pub(super) flow: ResultFlow,
     pub(super) assign: Assign,
     pub(super) next: Next,
+    /// Whether expressions can read the result: that of a Pass state is none.
+    pub(super) has_result: bool,
 }
 
 impl Completion {
@@ -25,8 +28,12 @@ impl Completion {
         result: Value,
         context: &ContextObject<'_>,
     ) -> Result<Exit, StatesError> {
-        let assigned = self.assign.evaluate(&result, context)?;
-        let output = self.paths.output(self.flow.merge(raw, result, context)?, context)?;
+        let states = States { input: raw, result: self.has_result.then_some(&result), error_output: None };
+        let assigned = self.assign.evaluate(&result, &states, context)?;
+        let output = match self.paths.made(&states, context)? {
+            Some(output) => output,
+            None => self.paths.output(self.flow.merge(raw, result, context)?, context)?,
+        };
         Ok(Exit { output, assigned, next: self.next.clone() })
     }
 }

@@ -5,7 +5,9 @@
 //! release runs no distributed Map. Nothing of them is kept.
 
 use crate::definition::{DiagnosticCode, Fields};
+use crate::jsonata::Scope;
 use crate::limits;
+use crate::payload::Payload;
 
 /// How a Map state processes its items.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +56,7 @@ fn check_reader(fields: &mut Fields<'_>) {
     let Some(mut reader) = fields.nested("ItemReader") else { return };
     reader.require(&["Resource"]);
     check_resource(&mut reader, &READERS);
-    reader.payload_template("Parameters");
+    Payload::parse_arguments(&mut reader);
     if let Some(mut configuration) = reader.nested("ReaderConfig") {
         check_reader_configuration(&mut configuration);
         configuration.finish();
@@ -102,7 +104,7 @@ fn check_batcher(fields: &mut Fields<'_>) {
     for (name, path_name, maximum) in bounds {
         check_amount(&mut batcher, name, path_name, 1, maximum);
     }
-    batcher.payload_template("BatchInput");
+    Payload::parse(&mut batcher, "BatchInput", Scope::Input);
     batcher.finish();
 }
 
@@ -114,7 +116,7 @@ fn check_writer(fields: &mut Fields<'_>) {
         writer.problem_here("One of these fields is required: [Resource, WriterConfig]");
     }
     check_resource(&mut writer, &WRITERS);
-    writer.payload_template("Parameters");
+    Payload::parse_arguments(&mut writer);
     if let Some(mut configuration) = writer.nested("WriterConfig") {
         configuration.require(&["Transformation", "OutputType"]);
         configuration.choice("Transformation", &["NONE", "COMPACT", "FLATTEN"]);
@@ -133,7 +135,7 @@ fn check_resource(fields: &mut Fields<'_>, known: &[&str]) {
     }
 }
 
-/// A number, given or found by a path.
+/// A number: given, found by a path, or the value of an expression.
 fn check_amount(
     fields: &mut Fields<'_>,
     name: &'static str,
@@ -141,7 +143,9 @@ fn check_amount(
     minimum: u64,
     maximum: u64,
 ) {
-    fields.integer(name, minimum, maximum);
+    if fields.dynamic(name).is_none() {
+        fields.integer(name, minimum, maximum);
+    }
     fields.path(path_name);
     fields.only_one_of(name, path_name);
 }

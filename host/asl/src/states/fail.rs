@@ -3,6 +3,7 @@
 use super::Outcome;
 use crate::context_object::ContextObject;
 use crate::definition::Fields;
+use crate::jsonata::{self, States};
 use crate::payload_template::{Expression, missing_path};
 use crate::states_error::StatesError;
 use serde_json::Value;
@@ -14,12 +15,13 @@ pub(crate) struct FailState {
     cause: Text,
 }
 
-/// One of the two texts: absent, given, or found by a path or made by an intrinsic function.
+/// One of the two texts: absent, given, found by a path, or made by an intrinsic function or an expression.
 #[derive(Clone, Debug)]
 enum Text {
     Absent,
     Given(String),
     Expression(&'static str, Expression),
+    Jsonata(Box<str>, jsonata::Expression),
 }
 
 /// The intrinsic functions that ErrorPath and CausePath may call (Developer Guide, "Fail workflow state").
@@ -43,12 +45,15 @@ impl FailState {
     pub(super) fn enter(&self, raw: &Value, context: &ContextObject<'_>) -> Result<Outcome, StatesError> {
         let error = self.error.evaluate(raw, context)?;
         let cause = self.cause.evaluate(raw, context)?;
-        Ok(Outcome::Fail(StatesError { error, cause }))
+        Ok(Outcome::Fail(StatesError::reported(error, cause)))
     }
 }
 
 impl Text {
     fn parse(fields: &mut Fields<'_>, name: &'static str, path_name: &'static str) -> Option<Text> {
+        if let Some(expression) = fields.dynamic(name) {
+            return expression.ok().map(|(place, expression)| Text::Jsonata(place, expression));
+        }
         fields.only_one_of(name, path_name);
         let text = fields.string(name);
         if let Some(text) = text {
@@ -63,7 +68,7 @@ impl Text {
                 fields.problem(path_name, message);
             }
         }
-        match (fields.has(name), fields.has(path_name)) {
+        match (fields.has(name), fields.has(path_name) && !fields.is_jsonata()) {
             (true, _) => text.map(|text| Text::Given(text.to_owned())),
             (false, true) => expression.map(|expression| Text::Expression(path_name, expression)),
             (false, false) => Some(Text::Absent),
@@ -74,6 +79,11 @@ impl Text {
         let (field, written, value) = match self {
             Text::Absent => return Ok(None),
             Text::Given(text) => return Ok(Some(text.clone())),
+            Text::Jsonata(place, expression) => {
+                let value = expression.evaluate(place, &States::of_input(raw), context)?;
+                let text = value.as_str().ok_or_else(|| expression.unexpected(place, "string", &value))?;
+                return Ok(Some(text.to_owned()));
+            }
             Text::Expression(field, Expression::Intrinsic(call)) => {
                 (field, call.as_str(), call.evaluate(raw, context)?)
             }

@@ -11,7 +11,8 @@ use crate::context_object::ContextObject;
 use crate::data_flow::{Paths, ResultFlow, select};
 use crate::definition::{Fields, StateGraph};
 use crate::execution::Items;
-use crate::payload_template::PayloadTemplate;
+use crate::jsonata::{Expression, Scope, States, Template};
+use crate::payload::Payload;
 use crate::query_path::QueryPath;
 use crate::retry::{Catcher, Retrier, parse_list};
 use crate::states::State;
@@ -25,7 +26,9 @@ pub(crate) struct MapState {
     /// Its states have moved into the machine.
     processor: StateGraph,
     items_path: Option<QueryPath>,
-    item_selector: Option<PayloadTemplate>,
+    /// Items, in JSONata.
+    items: Option<Template>,
+    item_selector: Option<Payload>,
     max_concurrency: Option<Amount>,
     /// ToleratedFailureCount and ToleratedFailurePercentage: they count in distributed mode only; elsewhere their
     /// values are checked and that is all.
@@ -40,13 +43,15 @@ pub(crate) struct MapState {
 enum Amount {
     Given(f64),
     Path(&'static str, QueryPath),
+    Jsonata(Box<str>, Expression),
 }
 
 impl MapState {
     pub(super) fn parse(fields: &mut Fields<'_>) -> Option<MapState> {
         let (processor, mode) = parse_processor(fields);
-        let paths = Paths::parse(fields);
+        let paths = Paths::parse(fields, Scope::Result);
         let items_path = fields.path("ItemsPath");
+        let items = parse_items(fields);
         let item_selector = parse_selector(fields);
         let max_concurrency = Amount::count(fields, "MaxConcurrency", "MaxConcurrencyPath");
         let tolerated = [
@@ -55,19 +60,20 @@ impl MapState {
         ];
         distributed::check_fields(fields, mode);
         let flow = ResultFlow::parse_result(fields);
-        let assign = Assign::parse(fields);
+        let assign = Assign::parse(fields, Scope::Result);
         let retriers = parse_list(fields, "Retry", Retrier::parse);
         let catchers = parse_list(fields, "Catch", Catcher::parse);
         let next = Next::parse(fields);
         Some(MapState {
             processor: processor?,
             items_path,
+            items,
             item_selector,
             max_concurrency,
             tolerated,
             retriers,
             catchers,
-            completion: Completion { paths, flow, assign, next: next? },
+            completion: Completion { paths, flow, assign, next: next?, has_result: true },
         })
     }
 
@@ -79,9 +85,10 @@ impl MapState {
     /// What the iterations are made from.
     pub(crate) fn items(&self, raw: &Value, context: &ContextObject<'_>) -> Result<Items, StatesError> {
         let effective = self.completion.paths.input(raw, context)?;
-        let selected = match &self.items_path {
-            Some(path) => select(path, &effective, context)?.into_owned(),
-            None => effective.as_ref().clone(),
+        let selected = match (&self.items, &self.items_path) {
+            (Some(items), _) => items.evaluate(&States::of_input(raw), context)?,
+            (None, Some(path)) => select(path, &effective, context)?.into_owned(),
+            (None, None) => effective.as_ref().clone(),
         };
         match selected {
             Value::Array(items) => Ok(Items { effective_input: effective.into_owned(), items }),
@@ -90,6 +97,9 @@ impl MapState {
             | Value::Number(_)
             | Value::String(_)
             | Value::Object(_)) => {
+                if let Some(Template::Expression(place, expression)) = &self.items {
+                    return Err(expression.unexpected(place, "array", &other));
+                }
                 let cause = format!("Map state input must be an array but was: {other}");
                 Err(StatesError::runtime(cause))
             }
@@ -115,7 +125,7 @@ impl MapState {
         context: &ContextObject<'_>,
     ) -> Result<Value, StatesError> {
         match &self.item_selector {
-            Some(template) => template.evaluate(effective_input, context),
+            Some(payload) => payload.evaluate(effective_input, &States::of_input(effective_input), context),
             None => Ok(item.clone()),
         }
     }
@@ -157,23 +167,43 @@ pub(super) fn parse_processor(fields: &mut Fields<'_>) -> (Option<StateGraph>, M
     (graph, mode)
 }
 
-fn parse_selector(fields: &mut Fields<'_>) -> Option<PayloadTemplate> {
+fn parse_selector(fields: &mut Fields<'_>) -> Option<Payload> {
     fields.only_one_of("ItemSelector", "Parameters");
-    let selector = fields.payload_template("ItemSelector");
-    let parameters = fields.payload_template("Parameters");
+    let selector = Payload::parse(fields, "ItemSelector", Scope::Input);
+    let parameters = fields.payload_template("Parameters").map(Payload::JsonPath);
     selector.or(parameters)
+}
+
+/// Items, of a state in JSONata: an array, or an expression that makes one.
+fn parse_items(fields: &mut Fields<'_>) -> Option<Template> {
+    if !fields.is_jsonata() {
+        return None;
+    }
+    let items = fields.template("Items", Scope::Input)?;
+    if matches!(items, Template::Object(_)) || matches!(&items, Template::Literal(value) if !value.is_array())
+    {
+        fields.problem("Items", "Expected value of type Array");
+        return None;
+    }
+    Some(items)
 }
 
 impl Amount {
     /// A number of things.
     #[allow(clippy::cast_precision_loss)] // more than 2^53 of anything is more than there are
     fn count(fields: &mut Fields<'_>, name: &'static str, path_name: &'static str) -> Option<Amount> {
+        if let Some(expression) = fields.dynamic(name) {
+            return expression.ok().map(|(place, expression)| Amount::Jsonata(place, expression));
+        }
         let given = fields.integer(name, 0, u64::MAX).map(|given| given as f64);
         Amount::parse(fields, given, name, path_name)
     }
 
     /// A number from 0 to 100.
     fn percentage(fields: &mut Fields<'_>, name: &'static str, path_name: &'static str) -> Option<Amount> {
+        if let Some(expression) = fields.dynamic(name) {
+            return expression.ok().map(|(place, expression)| Amount::Jsonata(place, expression));
+        }
         let given = fields.number(name, 0.0);
         if given.is_some_and(|given| given > 100.0) {
             fields.problem(name, format!("{name} must be between 0 and 100."));
@@ -204,6 +234,12 @@ impl Amount {
             None => return Ok(None),
             Some(Amount::Given(given)) => return Ok(Some(*given)),
             Some(Amount::Path(field, path)) => (field, path),
+            Some(Amount::Jsonata(place, expression)) => {
+                let value = expression.evaluate(place, &States::of_input(input), context)?;
+                let number = value.as_f64().ok_or_else(|| expression.unexpected(place, "number", &value))?;
+                return in_range(number, name, maximum)
+                    .map_err(|cause| StatesError::query_evaluation(cause, place));
+            }
         };
         let value = select(path, input, context)?;
         let number = match value.as_ref() {
@@ -217,12 +253,17 @@ impl Amount {
                 "The {field} parameter is not a number: {path} == {value}"
             )));
         };
-        match maximum {
-            Some(maximum) if !(0.0..=maximum).contains(&number) => {
-                Err(StatesError::runtime(format!("{name} must be between 0 and {maximum}.")))
-            }
-            None if number < 0.0 => Err(StatesError::runtime(format!("{name} must not be negative."))),
-            Some(_) | None => Ok(Some(number)),
+        in_range(number, name, maximum).map_err(StatesError::runtime)
+    }
+}
+
+/// The number, unless it is negative or larger than `maximum`.
+fn in_range(number: f64, name: &str, maximum: Option<f64>) -> Result<Option<f64>, String> {
+    match maximum {
+        Some(maximum) if !(0.0..=maximum).contains(&number) => {
+            Err(format!("{name} must be between 0 and {maximum}."))
         }
+        None if number < 0.0 => Err(format!("{name} must not be negative.")),
+        Some(_) | None => Ok(Some(number)),
     }
 }

@@ -17,7 +17,7 @@ mod wait;
 
 use crate::assign::Assigned;
 use crate::context_object::ContextObject;
-use crate::definition::{Fields, Findings, QueryLanguage, state_language};
+use crate::definition::{Fields, Findings, state_language};
 use crate::history::StateType;
 use crate::retry::{Catcher, Retrier};
 use crate::states_error::StatesError;
@@ -106,7 +106,7 @@ impl State {
         pointer: String,
         findings: &mut Findings,
     ) -> Option<State> {
-        let (before, outer) = (findings.errors(), findings.enter_state());
+        let (before, outer) = (findings.errors(), findings.enter_state(&pointer));
         let state = Fields::new(value, pointer, findings).and_then(State::parse_fields);
         findings.leave_state(name, outer);
         if findings.errors() > before { None } else { state }
@@ -117,10 +117,7 @@ impl State {
             return None;
         }
         let state_type = fields.choice("Type", &TYPES)?;
-        if state_language(&mut fields) == QueryLanguage::Jsonata {
-            State::check_levels(state_type, &mut fields);
-            return None;
-        }
+        state_language(&mut fields);
         let state = match state_type {
             "Task" => TaskState::parse(&mut fields).map(|task| State::Task(Box::new(task))),
             "Pass" => PassState::parse(&mut fields).map(|pass| State::Pass(Box::new(pass))),
@@ -135,15 +132,6 @@ impl State {
         };
         fields.finish();
         state
-    }
-
-    /// Reads the states within a state in JSONata, which is itself refused: they may be in JSONPath.
-    fn check_levels(state_type: &str, fields: &mut Fields<'_>) {
-        if state_type == "Parallel" {
-            parallel::parse_branches(fields);
-        } else if state_type == "Map" {
-            map::parse_processor(fields);
-        }
     }
 
     /// Moves the states of nested levels out.

@@ -7,6 +7,7 @@ use crate::assign::Assign;
 use crate::context_object::ContextObject;
 use crate::data_flow::{Paths, ResultFlow};
 use crate::definition::{Fields, StateGraph};
+use crate::jsonata::Scope;
 use crate::retry::{Catcher, Retrier, parse_list};
 use crate::states::State;
 use crate::states_error::StatesError;
@@ -27,13 +28,13 @@ impl ParallelState {
     pub(super) fn parse(fields: &mut Fields<'_>) -> Option<ParallelState> {
         fields.require(&["Branches"]);
         let branches = parse_branches(fields);
-        let paths = Paths::parse(fields);
+        let paths = Paths::parse(fields, Scope::Result);
         let flow = ResultFlow::parse(fields, true);
-        let assign = Assign::parse(fields);
+        let assign = Assign::parse(fields, Scope::Result);
         let retriers = parse_list(fields, "Retry", Retrier::parse);
         let catchers = parse_list(fields, "Catch", Catcher::parse);
         let next = Next::parse(fields);
-        let completion = Completion { paths, flow, assign, next: next? };
+        let completion = Completion { paths, flow, assign, next: next?, has_result: true };
         Some(ParallelState { branches: branches?, retriers, catchers, completion })
     }
 
@@ -49,7 +50,7 @@ impl ParallelState {
         context: &ContextObject<'_>,
     ) -> Result<Value, StatesError> {
         let Completion { paths, flow, .. } = &self.completion;
-        flow.parameters(paths.input(raw, context)?, context)
+        flow.arguments(paths.input(raw, context)?, context)
     }
 
     /// The exit with the outputs of all branches.

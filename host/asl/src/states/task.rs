@@ -9,8 +9,9 @@ use crate::assign::Assign;
 use crate::context_object::ContextObject;
 use crate::data_flow::{Paths, ResultFlow, select};
 use crate::definition::Fields;
+use crate::jsonata::{Expression, Scope, States};
 use crate::limits;
-use crate::payload_template::PayloadTemplate;
+use crate::payload::Payload;
 use crate::query_path::QueryPath;
 use crate::retry::{Catcher, Retrier, parse_list};
 use crate::states_error::StatesError;
@@ -24,7 +25,7 @@ pub(crate) struct TaskState {
     pub(crate) resource_at: String,
     timeout: Option<Seconds>,
     heartbeat: Option<Seconds>,
-    credentials: Option<PayloadTemplate>,
+    credentials: Option<Payload>,
     retriers: Vec<Retrier>,
     catchers: Vec<Catcher>,
     completion: Completion,
@@ -35,6 +36,7 @@ pub(crate) struct TaskState {
 enum Seconds {
     Given(u64),
     Path(QueryPath),
+    Jsonata(Box<str>, Expression),
 }
 
 /// A task to run, with its time limits in seconds.
@@ -50,7 +52,7 @@ pub(crate) struct Scheduled {
 impl TaskState {
     pub(super) fn parse(fields: &mut Fields<'_>) -> Option<TaskState> {
         let resource = parse_resource(fields);
-        let paths = Paths::parse(fields);
+        let paths = Paths::parse(fields, Scope::Result);
         let flow = ResultFlow::parse(fields, true);
         let timeout = Seconds::parse(fields, "TimeoutSeconds", "TimeoutSecondsPath");
         let heartbeat = Seconds::parse(fields, "HeartbeatSeconds", "HeartbeatSecondsPath");
@@ -59,8 +61,8 @@ impl TaskState {
         {
             fields.problem("HeartbeatSeconds", "HeartbeatSeconds must be smaller than TimeoutSeconds");
         }
-        let credentials = fields.payload_template("Credentials");
-        let assign = Assign::parse(fields);
+        let credentials = Payload::parse(fields, "Credentials", Scope::Input);
+        let assign = Assign::parse(fields, Scope::Result);
         let retriers = parse_list(fields, "Retry", Retrier::parse);
         let catchers = parse_list(fields, "Catch", Catcher::parse);
         let next = Next::parse(fields);
@@ -72,7 +74,7 @@ impl TaskState {
             credentials,
             retriers,
             catchers,
-            completion: Completion { paths, flow, assign, next: next? },
+            completion: Completion { paths, flow, assign, next: next?, has_result: true },
         })
     }
 
@@ -85,10 +87,11 @@ impl TaskState {
         let input = self.completion.paths.input(raw, context)?;
         let timeout_seconds = Seconds::resolve(self.timeout.as_ref(), &input, context)?;
         let heartbeat_seconds = Seconds::resolve(self.heartbeat.as_ref(), &input, context)?;
-        let credentials = self.credentials.as_ref().map(|template| template.evaluate(&input, context));
+        let states = States::of_input(raw);
+        let credentials = self.credentials.as_ref().map(|payload| payload.evaluate(&input, &states, context));
         let role_arn =
             credentials.transpose()?.and_then(|given| given["RoleArn"].as_str().map(str::to_owned));
-        let parameters = self.completion.flow.parameters(input, context)?;
+        let parameters = self.completion.flow.arguments(input, context)?;
         Ok(Scheduled { parameters, timeout_seconds, heartbeat_seconds, role_arn })
     }
 
@@ -122,6 +125,9 @@ fn parse_resource(fields: &mut Fields<'_>) -> Option<Resource> {
 
 impl Seconds {
     fn parse(fields: &mut Fields<'_>, name: &'static str, path_name: &'static str) -> Option<Seconds> {
+        if let Some(expression) = fields.dynamic(name) {
+            return expression.ok().map(|(place, expression)| Seconds::Jsonata(place, expression));
+        }
         let given = fields.integer(name, 1, limits::SECONDS);
         let path = fields.path(path_name);
         match (given, path) {
@@ -142,6 +148,15 @@ impl Seconds {
         match seconds {
             None => Ok(None),
             Some(Seconds::Given(seconds)) => Ok(Some(*seconds)),
+            Some(Seconds::Jsonata(place, expression)) => {
+                let value = expression.evaluate(place, &States::of_input(input), context)?;
+                // Numbers of JSONata are floating point.
+                let seconds = value.as_f64().filter(|number| number.fract() == 0.0 && *number >= 1.0);
+                #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // whole and positive
+                let seconds = seconds.map(|number| number as u64).filter(|number| *number <= limits::SECONDS);
+                let unexpected = || expression.unexpected(place, "positive integer", &value);
+                seconds.map(Some).ok_or_else(unexpected)
+            }
             Some(Seconds::Path(path)) => {
                 let value = select(path, input, context)?;
                 let seconds = value.as_u64().filter(|seconds| (1..=limits::SECONDS).contains(seconds));

@@ -46,7 +46,7 @@ impl Step<'_> {
     }
 
     fn end_failed(&mut self, previous_event_id: u64, failure: StatesError) {
-        let StatesError { error, cause } = failure;
+        let StatesError { error, cause, .. } = failure;
         let details = HistoryDetails::ExecutionFailed { error: error.clone(), cause: cause.clone() };
         self.record_end(previous_event_id, details);
         self.execution.progress.error = error;

@@ -3,7 +3,7 @@
 use super::Step;
 use crate::execution::{Activity, Branch, BranchId};
 use crate::history::{HistoryDetails, StateType};
-use crate::states::{Exit, Outcome};
+use crate::states::{Exit, Outcome, State};
 use crate::states_error::StatesError;
 
 impl Step<'_> {
@@ -31,11 +31,7 @@ impl Step<'_> {
             self.back_off(id, branch, delay);
             return;
         }
-        match self.container_type(&branch) {
-            Some(StateType::Map) => self.record_in(&mut branch, HistoryDetails::MapStateFailed),
-            Some(_) => self.record_in(&mut branch, HistoryDetails::ParallelStateFailed),
-            None => {}
-        }
+        self.record_container_failed(&mut branch);
         self.catch_or_fail(id, branch, error);
     }
 
@@ -103,7 +99,7 @@ impl Step<'_> {
     pub(super) fn interpretation_failed(
         &mut self,
         id: BranchId,
-        branch: Branch,
+        mut branch: Branch,
         error: StatesError,
     ) -> Option<Branch> {
         let place = format!(
@@ -111,8 +107,38 @@ impl Step<'_> {
             branch.state, branch.entered_event_id
         );
         let cause = place + error.cause.as_deref().unwrap_or_default();
-        let error = StatesError::new(error.error.unwrap_or_default(), cause);
-        self.state_failed(id, branch, error)
+        let named = StatesError::new(error.error.unwrap_or_default(), cause);
+        if let Some(location) = error.location {
+            self.record_evaluation_failed(&mut branch, &named, location.into());
+        }
+        self.state_failed(id, branch, named)
+    }
+
+    /// The events of an expression that failed. Before a state's work began its cause is what led to the state, but
+    /// for a Wait state (recorded).
+    fn record_evaluation_failed(&mut self, branch: &mut Branch, error: &StatesError, location: String) {
+        let state_type = self.state(branch).map(State::state_type);
+        if branch.previous_event_id == branch.entered_event_id && state_type != Some(StateType::Wait) {
+            let entered = self.history.iter().rev().find(|event| event.id == branch.entered_event_id);
+            branch.previous_event_id =
+                entered.map_or(branch.previous_event_id, |event| event.previous_event_id);
+        }
+        let details = HistoryDetails::EvaluationFailed {
+            error: error.error.clone(),
+            cause: error.cause.clone(),
+            location,
+            state: branch.state.clone(),
+        };
+        self.record_in(branch, details);
+        self.record_container_failed(branch);
+    }
+
+    fn record_container_failed(&mut self, branch: &mut Branch) {
+        match self.container_type(branch) {
+            Some(StateType::Map) => self.record_in(branch, HistoryDetails::MapStateFailed),
+            Some(_) => self.record_in(branch, HistoryDetails::ParallelStateFailed),
+            None => {}
+        }
     }
 
     /// An error inside a state that has no failure event of its own: caught by the state's catchers, or the end of

@@ -73,7 +73,7 @@ impl Step<'_> {
     }
 
     fn fork_map(&mut self, id: BranchId, mut branch: Branch, map: &MapState) -> Option<Branch> {
-        let items = match map.items(&branch.input, &self.context(id, &branch)) {
+        let items = match map.items(&branch.input, &self.context(id, &branch).repeatable()) {
             Ok(items) => items,
             Err(error) => return self.interpretation_failed(id, branch, error),
         };

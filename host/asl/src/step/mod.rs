@@ -221,7 +221,7 @@ impl<'m> Step<'m> {
         let missing = self.execution.joins.get(&id).is_some_and(|join| join.items.0.is_none());
         let Some(branch) = self.execution.branches.get(&id).filter(|_| missing) else { return };
         let Some(State::Map(map)) = self.machine.states.get(&branch.state) else { return };
-        let items = map.items(&branch.input, &self.context(id, branch));
+        let items = map.items(&branch.input, &self.context(id, branch).repeatable());
         // They could be made when the state was entered, from the same input.
         if let (Ok(items), Some(join)) = (items, self.execution.joins.get_mut(&id)) {
             join.items = Derived(Some(Arc::new(items)));
@@ -243,7 +243,7 @@ impl<'m> Step<'m> {
                 token: task.resource.has_token().then(|| task_token(&self.execution.context, work)),
             }
         });
-        ContextObject::new(&self.execution, id, branch, task)
+        ContextObject::new(&self.execution, id, branch, task).with_evaluator(self.jsonata, self.at)
     }
 
     fn new_branch(

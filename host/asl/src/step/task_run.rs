@@ -205,7 +205,7 @@ impl<'m> Step<'m> {
 }
 
 fn failure_event(resource: &Resource, failure: &StatesError, timed_out: bool) -> HistoryDetails {
-    let StatesError { error, cause } = failure.clone();
+    let StatesError { error, cause, .. } = failure.clone();
     match (resource, timed_out) {
         (Resource::Function { .. }, true) => HistoryDetails::LambdaFunctionTimedOut { error, cause },
         (Resource::Function { .. }, false) => HistoryDetails::LambdaFunctionFailed { error, cause },

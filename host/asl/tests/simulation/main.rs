@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![allow(clippy::disallowed_methods, reason = "the test itself reads its environment and uses both cores")]
 
+mod expressions;
 mod fan_out;
 mod model;
 mod order;
@@ -17,13 +18,13 @@ use model::{Simulation, Workflow};
 const SEEDS: u64 = 51_000;
 const THREADS: u64 = 2;
 
-fn run<W: Workflow>() {
+fn run<W: Workflow>(seeds: u64) {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     if let Some(seed) = number("STEPWELL_SEED") {
         Simulation::<W>::run(seed);
         return;
     }
-    let seeds = number("STEPWELL_SEEDS").unwrap_or(SEEDS);
+    let seeds = number("STEPWELL_SEEDS").unwrap_or(seeds);
     std::thread::scope(|scope| {
         for thread in 0..THREADS {
             scope.spawn(move || {
@@ -38,10 +39,15 @@ fn run<W: Workflow>() {
 
 #[test]
 fn an_order_survives_crashes_duplicates_and_reordering() {
-    run::<order::Order>();
+    run::<order::Order>(SEEDS);
 }
 
 #[test]
 fn branches_iterations_heartbeats_and_stops_survive_them_too() {
-    run::<fan_out::FanOut>();
+    run::<fan_out::FanOut>(SEEDS);
+}
+
+#[test]
+fn items_that_are_made_anew_are_the_same() {
+    run::<expressions::Expressions>(SEEDS / 10);
 }

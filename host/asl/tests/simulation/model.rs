@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
-use stepwell_asl::jsonata::NoEvaluator;
+use stepwell_asl::jsonata::{Evaluator, NoEvaluator};
 use stepwell_asl::{
     BranchId, Changed, Command, Event, EventKind, Execution, ExecutionContext, HistoryDetails, HistoryEvent,
     Quotas, StateMachine, Status, TaskWork, Timestamp, Transition, Work, WorkId, step,
@@ -18,6 +18,10 @@ pub(crate) trait Workflow: Sized {
     fn new(seed: u64) -> Self;
     /// The machine.
     fn machine(&self) -> &'static StateMachine;
+    /// Who evaluates its expressions.
+    fn evaluator(&self) -> &dyn Evaluator {
+        &NoEvaluator
+    }
     /// The input of the execution.
     fn input(&self) -> Value;
     /// What comes from outside whatever the execution does, with its time in milliseconds.
@@ -78,9 +82,10 @@ impl<W: Workflow> Simulation<W> {
         self.sent.push(kind.clone());
         let again = self.told_again(&kind).then(|| kind.clone());
         let event = Event { at: self.now, kind };
-        let transition = step(self.workflow.machine(), self.durable.clone(), event.clone(), &NoEvaluator);
+        let transition =
+            step(self.workflow.machine(), self.durable.clone(), event.clone(), self.workflow.evaluator());
         if self.random.u8(0..8) == 0 {
-            let again = step(self.workflow.machine(), self.durable.clone(), event, &NoEvaluator);
+            let again = step(self.workflow.machine(), self.durable.clone(), event, self.workflow.evaluator());
             assert_eq!(transition, again, "step is deterministic");
         }
         match self.random.u8(0..24) {

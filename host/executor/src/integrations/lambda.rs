@@ -172,7 +172,7 @@ impl Invocation {
                 let cause = error
                     .cause
                     .map(|text| serde_json::from_str(&text).map_or(text, |json: Value| json.to_string()));
-                StatesError { error: error.error, cause }
+                StatesError::reported(error.error, cause)
             }
             FunctionError::Failed(error) => error,
             FunctionError::Service(cause) => StatesError::new("Lambda.ServiceException", cause),

@@ -1,5 +1,6 @@
 //! After the commit of a turn: answer, begin new work, abort what is no longer pending; or undo the turn.
 
+use super::away::{Gone, Queued};
 use super::turn::{Reply, Turn};
 use super::{Message, Occurrence, Shard};
 use crate::error::{StartError, StopError};
@@ -46,6 +47,8 @@ impl Shard {
         }
         for id in turn.touched {
             self.forget_if_ended(id);
+            self.settle(id);
+            self.begin_next(id);
         }
     }
 
@@ -60,11 +63,25 @@ impl Shard {
             }
         }
         tokio::time::sleep(limits::COMMIT_RETRY).await;
-        for id in turn.touched.into_iter().collect::<BTreeSet<_>>() {
-            self.reload(id).await;
+        let touched: BTreeSet<ExecutionId> = turn.touched.into_iter().collect();
+        for id in &touched {
+            self.reload(*id).await;
         }
         for occurrence in turn.occurrences.into_iter().rev() {
-            self.ready.push_front(occurrence);
+            match self.live.get_mut(&occurrence.id).and_then(|live| live.away.as_mut()) {
+                Some(away) => away.retry(Queued::unasked(occurrence)),
+                None => self.ready.push_front(occurrence),
+            }
+        }
+        for id in touched {
+            self.begin_next(id);
+        }
+    }
+
+    /// Lets the next event of an execution of the lane begin.
+    fn settle(&mut self, id: ExecutionId) {
+        if let Some(away) = self.live.get_mut(&id).and_then(|live| live.away.as_mut()) {
+            away.settle();
         }
     }
 
@@ -75,14 +92,15 @@ impl Shard {
             Ok(Some(execution)) => {
                 let Some(live) = self.live.get_mut(&id) else { return };
                 live.execution = execution;
+                self.settle(id);
                 self.dispatch_pending(id);
                 self.forget_if_ended(id);
             }
-            Ok(None) => self.forget(id),
+            Ok(None) => self.forget(id, &Gone::NeverStarted),
             // Never go on from memory that the store may not hold.
             Err(failure) => {
                 error!(%failure, "an execution cannot be read back; it is left to the next start");
-                self.forget(id);
+                self.forget(id, &Gone::Unread(failure));
             }
         }
     }
@@ -134,7 +152,7 @@ impl Shard {
         let Some(live) = self.live.get_mut(&id) else { return };
         let work = task.work;
         let request = TaskRequest {
-            execution_arn: live.execution.context.execution_arn.clone(),
+            execution_arn: live.execution_arn().to_owned(),
             state_name: task.state_name,
             resource: task.resource,
             parameters: task.parameters,
@@ -182,7 +200,8 @@ impl Shard {
         if progress.last_branch > BranchId::ROOT {
             self.sweep(id);
         }
-        self.forget(id);
+        let stopped_at = live.stopped_at().unwrap_or_else(|| self.clock.now());
+        self.forget(id, &Gone::Ended(stopped_at));
     }
 
     /// Removes what an ended execution with several branches has left in the store; nobody waits for it. What a
@@ -196,13 +215,17 @@ impl Shard {
         });
     }
 
-    fn forget(&mut self, id: ExecutionId) {
+    /// Drops an execution from memory, and answers those who wait for an event of it.
+    pub(super) fn forget(&mut self, id: ExecutionId, gone: &Gone) {
         let Some(mut live) = self.live.remove(&id) else { return };
         live.abort_tasks();
+        self.names.remove(live.execution_arn());
         for (work, at) in live.timers {
             self.timers.clear(at, id, work);
         }
-        self.names.remove(&live.execution.context.execution_arn);
+        if let Some(away) = live.away {
+            away.dismiss(gone);
+        }
     }
 }
 

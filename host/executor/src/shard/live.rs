@@ -1,9 +1,9 @@
 //! An execution in memory, with what runs for it.
 
+use super::away::Away;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use stepwell_asl::jsonata::NoEvaluator;
-use stepwell_asl::{Event, EventKind, Execution, StateMachine, Timestamp, Transition, WorkId, step};
+use stepwell_asl::{BranchId, Event, EventKind, Execution, StateMachine, Timestamp, WorkId};
 use stepwell_store::StartRecord;
 use tokio::task::AbortHandle;
 
@@ -11,7 +11,10 @@ use tokio::task::AbortHandle;
 pub(super) struct Live {
     pub(super) machine: Arc<StateMachine>,
     pub(super) record: StartRecord,
+    /// A placeholder while a step has it: for those with `away`, between two turns as well.
     pub(super) execution: Execution,
+    /// Set when the steps are taken on the lane.
+    pub(super) away: Option<Box<Away>>,
     /// Running tasks.
     pub(super) tasks: BTreeMap<WorkId, AbortHandle>,
     /// Timers that are set.
@@ -19,25 +22,55 @@ pub(super) struct Live {
     last_event_at: Timestamp,
 }
 
+/// Where an execution stood before a step: what the store has to be told beside the transition.
+#[derive(Clone, Copy)]
+pub(super) struct Before {
+    pub(super) last_event: u64,
+    pub(super) last_branch: BranchId,
+}
+
 impl Live {
     pub(super) fn new(machine: Arc<StateMachine>, record: StartRecord, execution: Execution) -> Live {
+        let away = machine.uses_jsonata().then(|| Box::new(Away::new(&execution.context)));
         Live {
             machine,
             record,
             execution,
+            away,
             tasks: BTreeMap::new(),
             timers: BTreeMap::new(),
             last_event_at: Timestamp(i64::MIN),
         }
     }
 
-    /// Moves the execution. History never runs backwards, even when the clock does.
-    pub(super) fn step(&mut self, now: Timestamp, kind: EventKind) -> Transition {
+    /// Takes the execution out for a step. The caller puts the transition's execution in its place.
+    pub(super) fn take(&mut self, now: Timestamp, kind: EventKind) -> (Before, Execution, Event) {
+        let progress = &self.execution.progress;
+        let before = Before { last_event: progress.last_event_id, last_branch: progress.last_branch };
+        // History never runs backwards, even when the clock does.
         let at = now.max(self.last_event_at).max(self.execution.context.start_time);
         self.last_event_at = at;
-        // The placeholder lives only until the caller puts the transition's execution in its place.
-        let execution = std::mem::replace(&mut self.execution, Execution::placeholder());
-        step(&self.machine, execution, Event { at, kind }, &NoEvaluator)
+        (before, std::mem::replace(&mut self.execution, Execution::placeholder()), Event { at, kind })
+    }
+
+    /// When the execution was started.
+    pub(super) fn started_at(&self) -> Timestamp {
+        self.away.as_ref().map_or(self.execution.context.start_time, |away| away.started_at)
+    }
+
+    /// ARN of the execution.
+    pub(super) fn execution_arn(&self) -> &str {
+        self.away.as_ref().map_or(&self.execution.context.execution_arn, |away| &away.execution_arn)
+    }
+
+    /// When the execution ended. One that is with the lane had not ended before; the placeholder says the same.
+    pub(super) fn stopped_at(&self) -> Option<Timestamp> {
+        self.execution.progress.stop_time
+    }
+
+    /// Whether something is under way that a shut-down waits for: a task, or a step.
+    pub(super) fn is_busy(&self) -> bool {
+        !self.tasks.is_empty() || self.away.as_ref().is_some_and(|away| !away.is_here())
     }
 
     pub(super) fn abort_tasks(&mut self) {

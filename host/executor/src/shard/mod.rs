@@ -1,9 +1,11 @@
 //! A shard: the sole writer of its executions.
 //!
 //! One turn = drain the mailbox, `step` each event, one commit, then answer and begin new work. Nothing is told
-//! to anyone before its commit. A shard must never wait for a task.
+//! to anyone before its commit. Steps of machines that use JSONata are taken on the lane and come back as messages.
+//! A shard must never wait for a task, nor for the lane.
 
 mod after_commit;
+mod away;
 mod live;
 mod start;
 mod stop;
@@ -13,6 +15,7 @@ mod turn;
 use crate::clock::Clock;
 use crate::error::{StartError, StopError};
 use crate::integration::Integration;
+use crate::lane::{Lane, Stepped};
 use crate::limits;
 use crate::machines::Machines;
 use crate::request::{StartRequest, Started};
@@ -41,6 +44,8 @@ pub(crate) enum Message {
     },
     /// A task ended.
     TaskEnded(Occurrence),
+    /// A step came back from the lane.
+    Stepped(Box<Stepped>),
     /// An execution that was open when the executor started.
     Recover { id: ExecutionId, record: StartRecord, execution: Box<Execution> },
     /// End after at most `grace`.
@@ -55,14 +60,26 @@ pub(crate) struct Occurrence {
     pub(crate) log: Vec<LogLine>,
 }
 
+/// What all shards are given.
+#[derive(Clone)]
+pub(crate) struct Parts {
+    pub(crate) store: Store,
+    pub(crate) machines: Arc<Machines>,
+    pub(crate) integration: Arc<dyn Integration>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) lane: Arc<Lane>,
+    pub(crate) quotas: Quotas,
+}
+
 /// One shard.
 pub(crate) struct Shard {
     store: Store,
     machines: Arc<Machines>,
     integration: Arc<dyn Integration>,
     clock: Arc<dyn Clock>,
+    lane: Arc<Lane>,
     quotas: Quotas,
-    /// For the tasks that this shard starts.
+    /// For the tasks that this shard starts, and for the lane.
     sender: mpsc::Sender<Message>,
     inbox: mpsc::Receiver<Message>,
     live: BTreeMap<ExecutionId, Live>,
@@ -80,17 +97,14 @@ struct Closing {
 }
 
 impl Shard {
-    pub(crate) fn new(
-        (store, machines, integration, clock): (Store, Arc<Machines>, Arc<dyn Integration>, Arc<dyn Clock>),
-        quotas: Quotas,
-        sender: mpsc::Sender<Message>,
-        inbox: mpsc::Receiver<Message>,
-    ) -> Shard {
+    pub(crate) fn new(parts: Parts, sender: mpsc::Sender<Message>, inbox: mpsc::Receiver<Message>) -> Shard {
+        let Parts { store, machines, integration, clock, lane, quotas } = parts;
         Shard {
             store,
             machines,
             integration,
             clock,
+            lane,
             quotas,
             sender,
             inbox,
@@ -118,9 +132,9 @@ impl Shard {
     }
 
     fn may_end(&self) -> bool {
-        self.closing.as_ref().is_some_and(|closing| {
-            Instant::now() >= closing.until || self.live.values().all(|live| live.tasks.is_empty())
-        })
+        self.closing
+            .as_ref()
+            .is_some_and(|closing| Instant::now() >= closing.until || !self.live.values().any(Live::is_busy))
     }
 
     /// Waits until there is something to do: a message, a due timer, or an event left from the last turn.
@@ -166,6 +180,7 @@ impl Shard {
                 self.stop(&execution_arn, error, cause, reply, turn).await;
             }
             Message::TaskEnded(occurrence) => self.apply(occurrence, turn),
+            Message::Stepped(stepped) => self.came_back(*stepped, turn).await,
             Message::Recover { id, record, execution } => self.adopt(id, record, *execution).await,
             Message::ShutDown { grace, reply } => {
                 self.closing = Some(Closing { until: Instant::now() + grace, reply });

@@ -1,8 +1,9 @@
 //! StartExecution inside a shard: names are unique, repeats are idempotent.
 
-use super::Shard;
+use super::away::{Asker, Queued};
 use super::live::Live;
 use super::turn::{Reply, Turn};
+use super::{Occurrence, Shard};
 use crate::error::StartError;
 use crate::request::{StartRequest, Started};
 use stepwell_asl::{EventKind, Execution, ExecutionContext};
@@ -18,6 +19,7 @@ impl Shard {
             let _ = reply.send(Err(StartError::ShuttingDown));
             return;
         }
+        let Some(reply) = self.join_start(&request, reply) else { return };
         match self.existing(&request).await {
             Ok(Some(started)) => turn.replies.push(Reply::Start(reply, started)),
             Ok(None) => self.begin(request, reply, turn).await,
@@ -25,12 +27,21 @@ impl Shard {
         }
     }
 
+    /// Lets the caller wait for a start that it repeats while that is with the lane; otherwise gives the reply back.
+    fn join_start(&mut self, request: &StartRequest, reply: StartReply) -> Option<StartReply> {
+        let live = self.names.get(&request.execution_arn).and_then(|id| self.live.get_mut(id));
+        let Some(live) = live.filter(|live| live.record.input == request.input) else { return Some(reply) };
+        let Some(starters) = live.away.as_mut().and_then(|away| away.starters()) else { return Some(reply) };
+        starters.push(Asker::Start(reply));
+        None
+    }
+
     /// The execution that already has the name, if the request repeats its start; an error if it does not.
     async fn existing(&self, request: &StartRequest) -> Result<Option<Started>, StartError> {
         let arn = &request.execution_arn;
         if let Some(live) = self.names.get(arn).and_then(|id| self.live.get(id)) {
-            let repeats = live.record.input == request.input && live.execution.progress.stop_time.is_none();
-            let started_at = live.execution.context.start_time;
+            let repeats = live.record.input == request.input && live.stopped_at().is_none();
+            let started_at = live.started_at();
             if repeats {
                 return Ok(Some(Started { execution_arn: arn.clone(), started_at }));
             }
@@ -70,17 +81,16 @@ impl Shard {
             quotas: self.quotas,
         };
         let started = Started { execution_arn: context.execution_arn.clone(), started_at: now };
-        let mut live = Live::new(machine, record, Execution::new(context, request.input_value));
-        let transition = live.step(now, EventKind::Start);
-        let kept = turn.changes.start(id, &live.record, &transition);
-        live.execution = transition.execution;
-        turn.keep(kept);
-        turn.count();
-        turn.touched.push(id);
-        turn.commands.push((id, transition.commands));
-        turn.replies.push(Reply::Start(reply, started));
-        self.names.insert(live.execution.context.execution_arn.clone(), id);
+        self.names.insert(context.execution_arn.clone(), id);
+        let live = Live::new(machine, record, Execution::new(context, request.input_value));
         self.live.insert(id, live);
+        let occurrence = Occurrence { id, kind: EventKind::Start, log: Vec::new() };
+        if self.is_laned(id) {
+            return self.queue(Queued { occurrence, askers: vec![Asker::Start(reply)] }, turn);
+        }
+        // The caller is told when the commit fails, and decides whether to ask again.
+        self.step_now(&occurrence, turn);
+        turn.replies.push(Reply::Start(reply, started));
     }
 }
 

@@ -1,5 +1,7 @@
 //! StopExecution inside a shard.
 
+use super::away::{Asker, Queued};
+use super::live::Live;
 use super::turn::{Reply, Turn};
 use super::{Occurrence, Shard};
 use crate::error::StopError;
@@ -23,10 +25,13 @@ impl Shard {
             return;
         };
         let kind = EventKind::Stop { error, cause };
-        self.apply(Occurrence { id, kind, log: Vec::new() }, turn);
+        let occurrence = Occurrence { id, kind, log: Vec::new() };
+        if self.is_laned(id) {
+            return self.queue(Queued { occurrence, askers: vec![Asker::Stop(reply)] }, turn);
+        }
         // The caller is told when the commit fails, and decides whether to ask again.
-        turn.occurrences.retain(|kept| kept.id != id || !matches!(kept.kind, EventKind::Stop { .. }));
-        let stopped_at = self.live.get(&id).and_then(|live| live.execution.progress.stop_time);
+        self.step_now(&occurrence, turn);
+        let stopped_at = self.live.get(&id).and_then(Live::stopped_at);
         turn.replies.push(Reply::Stop(reply, stopped_at.unwrap_or_else(|| self.clock.now())));
     }
 

@@ -1,10 +1,13 @@
 //! One turn of a shard: events become changes; nobody is told yet.
 
+use super::away::Queued;
+use super::live::Before;
 use super::{Occurrence, Shard};
 use crate::error::{StartError, StopError};
 use crate::limits;
 use crate::request::Started;
-use stepwell_asl::{Command, Timestamp};
+use stepwell_asl::jsonata::NoEvaluator;
+use stepwell_asl::{Command, EventKind, Timestamp, Transition, step};
 use stepwell_store::{Changes, ExecutionId, StoreError};
 use tokio::sync::oneshot;
 
@@ -22,6 +25,7 @@ pub(super) struct Turn {
     /// Executions that the turn has moved.
     pub(super) touched: Vec<ExecutionId>,
     events: usize,
+    queued: usize,
 }
 
 /// Who waits for the commit, and what it will be told.
@@ -34,6 +38,7 @@ impl Turn {
     /// Whether the turn must commit before it takes more.
     pub(super) fn is_full(&self) -> bool {
         self.events >= limits::TURN_EVENTS
+            || self.queued >= limits::TURN_EVENTS
             || self.changes.bytes() >= limits::TURN_BYTES
             || self.changes.entries() >= limits::TURN_ENTRIES
     }
@@ -41,6 +46,11 @@ impl Turn {
     /// Counts an event.
     pub(super) fn count(&mut self) {
         self.events += 1;
+    }
+
+    /// Counts an event that waits for the lane: what the turn has gathered must not wait for a stream of them.
+    pub(super) fn count_queued(&mut self) {
+        self.queued += 1;
     }
 
     /// Remembers the first failure to build the batch; the turn then ends as a failed commit.
@@ -52,26 +62,51 @@ impl Turn {
 }
 
 impl Shard {
-    /// Moves one execution by one event. Unknown executions have ended: the event is late.
+    /// Moves one execution by one event, at once or on the lane. Unknown executions have ended: the event is late.
     pub(super) fn apply(&mut self, occurrence: Occurrence, turn: &mut Turn) {
+        if self.is_laned(occurrence.id) {
+            return self.queue(Queued::unasked(occurrence), turn);
+        }
+        if self.step_now(&occurrence, turn) {
+            turn.occurrences.push(occurrence);
+        }
+    }
+
+    /// Takes a step at once. `false` when it came to nothing.
+    pub(super) fn step_now(&mut self, occurrence: &Occurrence, turn: &mut Turn) -> bool {
         let now = self.clock.now();
-        let Some(live) = self.live.get_mut(&occurrence.id) else { return };
-        let before = (live.execution.progress.last_event_id, live.execution.progress.last_branch);
-        let transition = live.step(now, occurrence.kind.clone());
+        let Some(live) = self.live.get_mut(&occurrence.id) else { return false };
+        let (before, execution, event) = live.take(now, occurrence.kind.clone());
+        let transition = step(&live.machine, execution, event, &NoEvaluator);
+        self.absorb(occurrence, before, transition, turn)
+    }
+
+    /// Puts what a step came to into memory and into the turn. `false` when it came to nothing.
+    pub(super) fn absorb(
+        &mut self,
+        occurrence: &Occurrence,
+        before: Before,
+        transition: Transition,
+        turn: &mut Turn,
+    ) -> bool {
+        let id = occurrence.id;
+        let Some(live) = self.live.get_mut(&id) else { return false };
         if transition.history.is_empty() && transition.commands.is_empty() {
             live.execution = transition.execution;
-            return;
+            return false;
         }
-        let (id, machine) = (occurrence.id, live.record.machine);
-        let (last_event, last_branch) = before;
-        let kept = turn.changes.transition(id, machine, &transition, last_branch);
+        let kept = if matches!(occurrence.kind, EventKind::Start) {
+            turn.changes.start(id, &live.record, &transition)
+        } else {
+            turn.changes.transition(id, live.record.machine, &transition, before.last_branch)
+        };
         live.execution = transition.execution;
         turn.keep(kept);
-        let logged = turn.changes.log(id, last_event + 1, &occurrence.log);
+        let logged = turn.changes.log(id, before.last_event + 1, &occurrence.log);
         turn.keep(logged);
         turn.count();
         turn.touched.push(id);
         turn.commands.push((id, transition.commands));
-        turn.occurrences.push(occurrence);
+        true
     }
 }

@@ -14,6 +14,9 @@ pub(super) fn problems(server: &Server, text: &str, is_express: bool) -> Vec<Dia
         machine.filter(|_| problems.iter().all(|problem| problem.severity != Severity::Error))
     {
         problems.extend(server.executor.unsupported(&machine));
+        if machine.uses_jsonata() {
+            server.trials.expect_evaluations();
+        }
     }
     problems
 }

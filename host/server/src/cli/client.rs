@@ -124,6 +124,11 @@ impl Client {
         self.own("PUT", path, Some((content_type, bytes)))
     }
 
+    /// Sends JSON text to one of Stepwell's own endpoints that answers and keeps nothing.
+    pub(crate) fn post(&self, path: &[&str], json: &str) -> Result<Value, Failure> {
+        self.own("POST", path, Some(("application/json", json.as_bytes())))
+    }
+
     /// Deletes what one of Stepwell's own endpoints names.
     pub(crate) fn delete(&self, path: &[&str]) -> Result<Value, Failure> {
         self.own("DELETE", path, None)

@@ -1,7 +1,7 @@
 //! The `stepwell` command line: what it accepts, and the client commands' entry point.
 //!
-//! The client commands speak the same HTTP API as any AWS client (AWS JSON 1.0, plus `/modules` and the execution
-//! log), so this folder must never reach into the executor, the store or the sandbox: what the CLI can do, a script
+//! The client commands speak the same HTTP API as any AWS client (AWS JSON 1.0, plus `/modules`, `/jsonata` and the
+//! execution log), so this folder must never reach into the executor, the store or the sandbox: what the CLI can do, a script
 //! with `curl` can do too. `serve` is only *described* here ([`ServeArgs`]); `main` runs it.
 
 mod arn;
@@ -9,6 +9,7 @@ mod client;
 mod execution;
 mod exit;
 mod history_table;
+mod jsonata;
 mod log_lines;
 mod machine;
 mod module;
@@ -45,7 +46,8 @@ Examples:
 
 Exit codes:
   0  done
-  1  the execution did not succeed (start --wait), or validate found errors
+  1  the execution did not succeed (start --wait), validate found errors, or the
+     expression of jsonata has no value
   2  the command line or a file named on it is wrong
   3  the server refused the request; its code and message are shown
   4  the server cannot be reached
@@ -119,6 +121,8 @@ pub(crate) enum ClientCommand {
     Machine(machine::MachineArgs),
     /// Start, follow and stop executions
     Execution(execution::ExecutionArgs),
+    /// Try a JSONata expression; exit code 1 if it has no value
+    Jsonata(jsonata::JsonataArgs),
     /// Print a completion script for a shell
     #[command(
         after_help = "Example:\n  stepwell completions bash > ~/.local/share/bash-completion/completions/stepwell"
@@ -153,6 +157,7 @@ fn dispatch(client: &Client, output: &mut Output, command: ClientCommand) -> Res
         ClientCommand::Module(args) => module::run(client, output, args),
         ClientCommand::Machine(args) => machine::run(client, output, args),
         ClientCommand::Execution(args) => execution::run(client, output, args),
+        ClientCommand::Jsonata(args) => jsonata::run(client, output, &args),
         ClientCommand::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "stepwell", &mut script);

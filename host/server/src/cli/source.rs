@@ -22,13 +22,17 @@ const WASM_MAGIC: &[u8] = b"\0asm";
 /// Reads a file (`-`: standard input) that must hold one JSON text, and returns it exactly as written: the API
 /// compares definitions as text.
 pub(crate) fn json_file(path: &Path) -> Result<String, Failure> {
-    let label = label(path);
-    let text = String::from_utf8(read(path, TEXT_BYTES)?).map_err(|error| {
-        let offset = error.utf8_error().valid_up_to();
-        Failure::Usage(format!("{label}: not UTF-8 text (byte {offset})"))
-    })?;
-    check_json(&label, &text)?;
+    let text = text_file(path)?;
+    check_json(&label(path), &text)?;
     Ok(text)
+}
+
+/// Reads a file (`-`: standard input) that holds text.
+pub(crate) fn text_file(path: &Path) -> Result<String, Failure> {
+    String::from_utf8(read(path, TEXT_BYTES)?).map_err(|error| {
+        let offset = error.utf8_error().valid_up_to();
+        Failure::Usage(format!("{}: not UTF-8 text (byte {offset})", label(path)))
+    })
 }
 
 /// Checks that `text` is one JSON text; `label` names it in the message.
@@ -74,7 +78,7 @@ fn plain(error: &io::Error) -> String {
     text.split(" (os error").next().unwrap_or(&text).to_owned()
 }
 
-fn is_standard_input(path: &Path) -> bool {
+pub(crate) fn is_standard_input(path: &Path) -> bool {
     path == Path::new("-")
 }
 

@@ -1,7 +1,8 @@
 //! A whole server in this process: memory backend, a port of its own, functions that the tests play themselves.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, mpsc};
+use std::path::Path;
+use std::sync::{Arc, LazyLock, Mutex, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -10,8 +11,9 @@ use serde_json::{Value, json};
 use stepwell_asl::StatesError;
 use stepwell_executor::integrations::{FunctionCall, FunctionError, FunctionReply, Functions, Lambda};
 use stepwell_executor::{Executor, ExecutorConfig, SystemClock};
+use stepwell_jsonata::Jsonata;
 use stepwell_sandbox::{Sandbox, SandboxConfig};
-use stepwell_server::{Identity, SandboxFunctions, Server};
+use stepwell_server::{Identity, SandboxExpressions, SandboxFunctions, Server};
 use stepwell_store::{Backend, LogLine, MemoryBackend, Store};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -24,6 +26,12 @@ pub(crate) const REGION: &str = "us-east-1";
 pub(crate) const MODULE_BYTES: usize = 100_000;
 /// Longest wait for anything to happen.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The evaluator of all servers in this process. It is compiled once for all test binaries.
+static JSONATA: LazyLock<Arc<Jsonata>> = LazyLock::new(|| {
+    let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join("jsonata");
+    Arc::new(Jsonata::new(Some(kept)))
+});
 
 /// Who answers calls of functions.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -242,9 +250,12 @@ async fn serve(
     };
     let integration = Arc::new(Lambda::new(functions, clock.clone()));
     let shards = ExecutorConfig { shards: 2, ..ExecutorConfig::default() };
-    let executor = Executor::open(store.clone(), integration, clock.clone(), shards).await.unwrap();
+    let jsonata = Arc::clone(&JSONATA);
+    let expressions = Arc::new(SandboxExpressions::new(Arc::clone(&jsonata)));
+    let executor =
+        Executor::open(store.clone(), integration, expressions, clock.clone(), shards).await.unwrap();
     let identity = Identity { account: ACCOUNT.into(), region: REGION.into() };
-    let server = Server::new(store, executor.clone(), sandbox, MODULE_BYTES, clock, identity);
+    let server = Server::new(store, executor.clone(), sandbox, MODULE_BYTES, jsonata, clock, identity);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     ready.send(listener.local_addr().unwrap()).unwrap();
     let stop = async move { drop(stopped.await) };

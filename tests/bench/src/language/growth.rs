@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use stepwell_asl::limits::MAP_CONCURRENCY_CAP;
 use stepwell_asl::{Quotas, Resource, Status};
 use stepwell_executor::{
-    Executor, ExecutorConfig, Integration, StartRequest, SystemClock, TaskOutcome, TaskRequest,
+    Executor, ExecutorConfig, Integration, NoExpressions, StartRequest, SystemClock, TaskOutcome, TaskRequest,
 };
 use stepwell_store::{Changes, MachineRecord, Store};
 use tokio::runtime::Builder;
@@ -106,7 +106,8 @@ async fn block(kind: Kind, items: u64, executions: u64) -> anyhow::Result<Cost> 
     let quotas =
         Quotas { history_events: HISTORY_EVENTS, map_concurrency: MAP_CONCURRENCY_CAP, ..Quotas::default() };
     let config = ExecutorConfig { quotas, ..ExecutorConfig::default() };
-    let executor = Executor::open(store.clone(), Arc::new(Echo), Arc::new(SystemClock), config).await?;
+    let (echo, expressions, clock) = (Arc::new(Echo), Arc::new(NoExpressions), Arc::new(SystemClock));
+    let executor = Executor::open(store.clone(), echo, expressions, clock, config).await?;
     let requests: Vec<StartRequest> = (0..executions).map(|number| request(number, items)).collect();
 
     let (window, before) = (Window::open(), backend.committed());
