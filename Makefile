@@ -31,7 +31,7 @@ guests: wasm-target ## build the task modules to WebAssembly components
 	@echo "== building the task modules (wasm32-wasip2)"
 	@cargo build --quiet --locked --release --target wasm32-wasip2 --manifest-path modules/Cargo.toml
 
-server: ## build the server and command line
+server: wasm-target ## build the server and command line
 	@echo "== building stepwell ($(PROFILE)); the first time takes some minutes"
 	@cargo build --locked --profile $(PROFILE) -p stepwell-server
 
@@ -50,13 +50,14 @@ deny:
 	@cargo deny --version 2>/dev/null | grep -qF $(DENY) \
 	  || { echo "== installing cargo-deny $(DENY)"; cargo install --quiet --locked cargo-deny@$(DENY); }
 
-lint: deny ## formatting, lints, licences
+lint: deny wasm-target ## formatting, lints, licences
 	cargo fmt --all --check
 	cargo fmt --all --check --manifest-path modules/Cargo.toml
 	cargo fmt --all --check --manifest-path host/jsonata/guest/Cargo.toml
 	cargo fmt --all --check --manifest-path tests/fuzz/Cargo.toml
 	cargo clippy --locked --workspace --all-targets --quiet -- -D warnings
 	cargo deny --log-level error check licenses bans sources
+	cargo deny --log-level error --manifest-path host/jsonata/guest/Cargo.toml --config deny.toml check licenses bans sources
 	@cargo deny --log-level off check advisories >/dev/null 2>&1 && echo "advisories ok" \
 	  || echo "SKIPPED advisories: the advisory database is out of reach, or names one (cargo deny check advisories)"
 

@@ -50,9 +50,21 @@ say "Batch 'night': four orders, two at a time"
 "$bin" execution start batch --name night --input-file "$here/orders/batch.json" --wait
 "$bin" execution history batch:night
 
+say "Creating the quote workflow from $here/quote.asl.json: the same orders in JSONata"
+"$bin" machine create quote --definition "$here/quote.asl.json"
+say "Quote 'night'"
+"$bin" execution start quote --name night --input-file "$here/orders/batch.json" --wait
+"$bin" execution history quote:night
+
+say "Trying an expression"
+expression='$states.input.orders.items{sku: $sum(quantity)}'
+echo "stepwell jsonata '$expression' --input $here/orders/batch.json"
+"$bin" jsonata "$expression" --input "$here/orders/batch.json"
+
 say "All executions"
 "$bin" execution list order
 "$bin" execution list batch
+"$bin" execution list quote
 
 if [ "$keep" = yes ]; then
   say "The server runs at http://$address until you press Ctrl-C. In another terminal:"

@@ -226,6 +226,42 @@ def test_a_batch_runs_side_by_side(sfn, name):
     assert (machine_then["definition"], machine_then["variableReferences"]) == (definition, references)
 
 
+def test_a_quote_in_jsonata(sfn, name):
+    """The quote example: a Map with a task, a catcher and variables, all in JSONata."""
+    definition = (ROOT / "modules" / "quote.asl.json").read_text()
+    machine = sfn.create_state_machine(name=name, definition=definition, roleArn=ROLE_ARN)["stateMachineArn"]
+    assert sfn.describe_state_machine(stateMachineArn=machine)["variableReferences"] == {
+        "Quote": ["batchId", "discount", "total"],
+        "NothingToQuote": ["batchId"],
+    }
+    started = sfn.start_execution(stateMachineArn=machine, name=name, input=order("batch"))
+    execution = wait_for_end(sfn, started["executionArn"])
+    assert execution["status"] == "SUCCEEDED", execution
+    output = json.loads(execution["output"])
+    assert (output["batchId"], list(output["byCountry"])) == ("night-7", ["PT", "FR"])
+    assert output["refused"] == ["2004: UnknownItem"]
+    assert output["total"].startswith("$")
+
+
+def test_a_failed_expression_is_an_event(sfn, name):
+    """boto3 knows EvaluationFailed, and what is refused at once is an InvalidDefinition."""
+    state = {"Type": "Pass", "QueryLanguage": "JSONata", "Output": {"x": "{% $states.input.n + 'a' %}"}, "End": True}
+    create = {"name": name, "definition": json.dumps({"StartAt": "P", "States": {"P": state}}), "roleArn": ROLE_ARN}
+    machine = sfn.create_state_machine(**create)["stateMachineArn"]
+    started = sfn.start_execution(stateMachineArn=machine, name=name, input='{"n": 1}')
+    execution = wait_for_end(sfn, started["executionArn"])
+    assert (execution["status"], execution["error"]) == ("FAILED", "States.QueryEvaluationError")
+    failed = whole_history(sfn, started["executionArn"])[2]
+    assert failed["type"] == "EvaluationFailed"
+    details = failed["evaluationFailedEventDetails"]
+    assert (details["location"], details["state"]) == ("Output/x", "P")
+    assert "threw an error during evaluation. T2002: " in details["cause"]
+    state["Output"] = "{% $sum( %}"
+    create["definition"] = json.dumps({"StartAt": "P", "States": {"P": state}})
+    with pytest.raises(sfn.exceptions.InvalidDefinition, match="S0207|S0211|S0203"):
+        sfn.create_state_machine(**create | {"name": name + "-bad"})
+
+
 @pytest.mark.parametrize(
     ("operation", "arguments", "code", "quoted"),
     [

@@ -46,11 +46,11 @@ fn panic_message(written: &str) -> Option<&str> {
 
 impl From<Failure> for EvaluationError {
     fn from(failure: Failure) -> Self {
-        let work = limits::FUEL / 1_000_000;
+        let work = limits::FUEL / 1_000_000_000;
         let memory = limits::MAX_MEMORY_BYTES >> 20;
         match failure {
             Failure::Work => EvaluationError::Exceeded(format!(
-                "The evaluation took too long: more than {work} million steps of work (about one second)."
+                "The evaluation took too long: more than {work} billion steps of work, about a second."
             )),
             Failure::Memory => {
                 EvaluationError::Exceeded(format!("The evaluation needed more than {memory} MiB of memory."))
