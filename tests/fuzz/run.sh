@@ -6,7 +6,7 @@ cd "$(dirname "$0")"
 seconds=${1:-600}
 shift || true
 targets=("${@:-definition}")
-[ $# -gt 0 ] || targets=(definition jsonpath intrinsic step)
+[ $# -gt 0 ] || targets=(definition jsonpath intrinsic expression step)
 
 command -v "${CXX:-c++}" >/dev/null || {
   echo "libFuzzer is C++: install a compiler (apt-get install g++) or name one in CXX" >&2

@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")"
 definitions=(machines/*/definition.asl.json ../cases/*/*/definition.asl.json)
 rm -rf seeds
-mkdir -p seeds/{definition,jsonpath,intrinsic,step}
+mkdir -p seeds/{definition,jsonpath,intrinsic,expression,step}
 
 # Whole definitions.
 number=0
@@ -22,6 +22,12 @@ number=0
 { { grep -ohE '"(States\.|\$)[^"]*"' "${definitions[@]}" || true; } | tr -d '"'; cat expressions/intrinsic.txt; } | sort -u |
 while IFS= read -r expression; do
   printf '%s\n' "$expression" >"seeds/intrinsic/$((number++))"
+done
+
+number=0
+{ { grep -ohE '\{% [^"]* %\}' "${definitions[@]}" || true; } | sed 's/^{% //; s/ %}$//'; cat expressions/jsonata.txt; } | sort -u |
+while IFS= read -r expression; do
+  printf '%s\n' "$expression" >"seeds/expression/$((number++))"
 done
 
 # For every machine: all goes well; a failure first; a timer and a stop; late events (see src/checks/step.rs).

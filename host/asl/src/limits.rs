@@ -72,6 +72,13 @@ pub const MAP_CONCURRENCY_CAP: u64 = 1_000;
 pub const VARIABLES_BYTES: u64 = 10 * 1_048_576;
 /// Longest name of a variable, in characters (specification, Variables).
 pub const VARIABLE_NAME_CHARACTERS: usize = 80;
+/// Work of parsing all JSONata expressions of one definition, as `jsonata::expression` estimates it, in steps of about
+/// 30 nanoseconds: about two seconds. The parser's time grows with the square of a path's length.
+pub const EXPRESSION_WORK: u64 = 60_000_000;
+/// What a problem shows of an expression, in characters.
+pub const SHOWN_EXPRESSION_CHARACTERS: usize = 1_000;
+/// Longest expression, in bytes, in which the place of an error is looked for: that means parsing it many times.
+pub const LOCATED_EXPRESSION_BYTES: usize = 16_384;
 /// Calls of intrinsic functions inside one another (Developer Guide: up to 10).
 pub const INTRINSIC_DEPTH: usize = 10;
 /// Arguments of one call of an intrinsic function.

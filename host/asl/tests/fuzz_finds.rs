@@ -478,3 +478,44 @@ fn a_join_that_begins_anew_in_the_step_that_ended_it() {
     ]}));
     checks::step::check(&definition, "{}", &[0, START, 0, ANSWER, 0, ANSWER, 0]);
 }
+
+#[test]
+fn expressions() {
+    each(
+        vec![
+            ("deep calls", nested(5_000, "$f(", "1", ")")),
+            ("deep objects", nested(5_000, "{'a':", "1", "}")),
+            ("a long sum", ["1+".repeat(5_000), "1".to_owned()].concat()),
+            ("a long path", ["$states".to_owned(), ".a".repeat(5_000)].concat()),
+            ("a path that looks back", ["$states.input".to_owned(), ".a.%".repeat(400)].concat()),
+            ("a focus that begins anew", "$v.a@$x.b@$y.{'x': $x, 'y': $y}".to_owned()),
+            ("an error in the last of many characters", ["\u{1F600}' ".repeat(50), "'".to_owned()].concat()),
+            ("signs within", "'{% %}' & \"%}\"".to_owned()),
+        ],
+        checks::expression::check,
+    );
+}
+
+#[test]
+fn expressions_that_are_slow_to_parse() {
+    let output = |expression: String| {
+        chain((0..400).map(move |number| {
+            let expression = expression.clone();
+            json!({"Type": "Pass", "QueryLanguage": "JSONata", "Output": {(number.to_string()): expression}, "End": true})
+        }))
+    };
+    let path = ["$states.input".to_owned(), ".a".repeat(970)].concat();
+    each(
+        vec![
+            ("many long paths", output(format!("{{% {path} %}}"))),
+            ("many long paths with an error", output(format!("{{% {path} 1 %}}"))),
+            ("one expression of a MiB", output(format!("{{% [{}1] 2 %}}", "1,".repeat(1_200)))),
+            (
+                "a list with an error at its end",
+                single(&json!({"Type": "Pass", "QueryLanguage": "JSONata",
+                "Output": format!("{{% [{}1] 2 %}}", "1,".repeat(400_000)), "End": true})),
+            ),
+        ],
+        checks::definition::check,
+    );
+}

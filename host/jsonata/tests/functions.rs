@@ -168,11 +168,7 @@ fn errors_have_codes() {
     assert_eq!(coded("$map(['1'], $eval)").0, "T1006");
     assert_eq!(coded("($f := $eval; $f('1'))").0, "T1006");
     let evaluation = evaluation("$eval('$[0]')", &[]);
-    let call = Call {
-        allow_eval: true,
-        input: Some("[1]".to_owned()),
-        ..Call::new(&evaluation)
-    };
+    let call = Call { allow_eval: true, input: Some("[1]".to_owned()), ..Call::new(&evaluation) };
     assert_eq!(jsonata().evaluate_watched(&call, &mut || ()), Ok(Some(json!(1))));
 }
 

@@ -20,6 +20,8 @@ pub(crate) struct Findings {
     express: bool,
     /// The query language of the whole machine.
     machine_language: QueryLanguage,
+    /// What parsing the expressions so far has cost, by estimate.
+    expression_work: u64,
     /// Some state is in JSONata.
     has_jsonata: bool,
     /// The state being read.
@@ -155,6 +157,13 @@ impl Findings {
         for path in expression.paths() {
             self.refers_to(path);
         }
+    }
+
+    /// Adds to the work of parsing expressions, and gives what it was before.
+    pub(crate) fn count_work(&mut self, work: u64) -> u64 {
+        let before = self.expression_work;
+        self.expression_work = before.saturating_add(work);
+        before
     }
 
     /// Begins reading the state at `pointer`: gives back the one around it.

@@ -1,6 +1,6 @@
 //! Reads the fields of a state in JSONata: templates, and single values that may be expressions.
 
-use super::expression::Expression;
+use super::expression::{Expression, TRIES};
 use super::query::STATES;
 use super::template::Template;
 use super::uses::{Part, Uses};
@@ -95,6 +95,18 @@ impl Fields<'_> {
         }
     }
 
+    /// Whether there is work left for parsing an expression of this definition; reports it when there is no more.
+    fn may_parse(&mut self, name: &str, work: u64) -> bool {
+        let before = self.findings().count_work(work);
+        let may = before.saturating_add(work) <= limits::EXPRESSION_WORK;
+        if !may && before <= limits::EXPRESSION_WORK {
+            let message = "The JSONata expressions of the definition are too long, or have too many bad ones; this one \
+                           and those after it were not looked at";
+            self.problem(name, message);
+        }
+        may
+    }
+
     /// `name` is the field, `place` where in it the expression stands.
     fn read_expression(&mut self, name: &str, place: &str, text: &str, scope: Scope) -> Option<Expression> {
         let Some(inside) = text.strip_prefix("{%").and_then(|text| text.strip_suffix("%}")) else {
@@ -103,16 +115,22 @@ impl Fields<'_> {
             self.problem(name, message);
             return None;
         };
+        let work = Expression::work(inside);
+        if !self.may_parse(name, work) {
+            return None;
+        }
         let expression = match Expression::parse(inside.trim()) {
             Ok(expression) => expression,
             Err(error) => {
-                let read = error.position;
+                self.findings().count_work(work.saturating_mul(TRIES));
+                let text = shortened(inside.trim());
+                let read = match error.position {
+                    0 => String::new(),
+                    read => format!(" after {read} characters"),
+                };
                 self.problem(
                     name,
-                    format!(
-                        "The JSONata expression '{}' in '{place}' cannot be parsed after {read} characters. {error}",
-                        inside.trim()
-                    ),
+                    format!("The JSONata expression '{text}' in '{place}' cannot be parsed{read}. {error}"),
                 );
                 return None;
             }
@@ -152,6 +170,14 @@ pub(super) fn misuse(uses: &Uses, scope: Scope) -> Option<String> {
     };
     let unknown = members.keys().find(|member| !allowed.contains(&member.as_str()))?;
     Some(format!("$states.{unknown} is not available here; $states has: [{}]", allowed.join(", ")))
+}
+
+/// An expression as messages show it.
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(limits::SHOWN_EXPRESSION_CHARACTERS) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text.to_owned(),
+    }
 }
 
 /// Whether a text is meant as an expression: well or badly closed.

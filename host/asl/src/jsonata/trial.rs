@@ -5,6 +5,7 @@ use super::fields::{Scope, misuse};
 use super::projection::project;
 use super::query::STATES;
 use super::{Evaluation, EvaluationError, Evaluator};
+use crate::limits;
 use crate::timestamp::Timestamp;
 use serde_json::{Map, Value};
 
@@ -20,8 +21,12 @@ impl Trial {
         let before = inside.map_or(0, |inside| 2 + inside.chars().take_while(|c| c.is_whitespace()).count());
         let before = before + text.chars().take_while(|c| c.is_whitespace() && inside.is_some()).count();
         let expression = inside.map_or(text, str::trim);
+        if Expression::work(expression) > limits::EXPRESSION_WORK {
+            let message = "The expression is too long, or has too many steps of paths".to_owned();
+            return Err(SyntaxError { code: None, message, position: 0 });
+        }
         let expression = Expression::parse(expression).map_err(|error| {
-            let position = error.position + before;
+            let position = if error.position == 0 { 0 } else { error.position + before };
             SyntaxError { position, ..error }
         })?;
         match misuse(expression.uses(), Scope::Any) {

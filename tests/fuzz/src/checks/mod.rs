@@ -4,6 +4,8 @@
 
 mod checkpoint;
 pub mod definition;
+mod dice;
+pub mod expression;
 pub mod intrinsic;
 pub mod jsonpath;
 mod run;

@@ -1,10 +1,10 @@
 //! One execution under test: every event goes through [`Run::send`], which checks what `step()` promises.
 
 use super::checkpoint::Checkpoint;
+use super::dice::Dice;
 use super::samples;
 use super::transition::{self, Names};
 use serde_json::Value;
-use stepwell_asl::jsonata::NoEvaluator;
 use stepwell_asl::{
     Activity, Event, EventKind, Execution, ExecutionContext, Quotas, StateMachine, Timestamp, WorkId, step,
 };
@@ -111,9 +111,9 @@ impl<'m> Run<'m> {
             return;
         }
         let event = Event { at: self.now, kind };
-        let after = step(self.machine, self.execution.clone(), event.clone(), &NoEvaluator);
+        let after = step(self.machine, self.execution.clone(), event.clone(), &Dice);
         // What recovery has read gives the same as what was in memory all the time.
-        let recovered = step(self.machine, self.checkpoint.read(), event.clone(), &NoEvaluator);
+        let recovered = step(self.machine, self.checkpoint.read(), event.clone(), &Dice);
         assert_eq!(after, recovered, "the same execution and event give the same");
         transition::check(&self.execution, &event, &after, &mut self.names);
         let texts = after.history.iter().map(|event| event.to_api_json(true).to_string().len());
@@ -125,7 +125,7 @@ impl<'m> Run<'m> {
             self.execution,
             "a checkpoint that follows the changed parts is whole"
         );
-        let repeated = step(self.machine, self.execution.clone(), event.clone(), &NoEvaluator);
+        let repeated = step(self.machine, self.execution.clone(), event.clone(), &Dice);
         transition::check_repeated(&self.execution, &repeated);
         self.sent.push(event.kind);
     }
