@@ -7,7 +7,7 @@
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
-use stepwell_it::{Server, announce, extends, function_arn, stub};
+use stepwell_it::{Client, Server, announce, extends, function_arn, stub};
 
 const ITEMS: usize = 150;
 const KILLS: usize = 8;
@@ -52,16 +52,71 @@ fn definition() -> Value {
     })
 }
 
+/// The same in JSONata. The items come in an order that is made by chance, and made again after every restart.
+fn in_jsonata() -> Value {
+    json!({
+        "QueryLanguage": "JSONata",
+        "StartAt": "Prepare",
+        "States": {
+            "Prepare": {"Type": "Pass", "Assign": {"offset": "{% 10 * 100 %}"}, "Next": "Fan"},
+            "Fan": {
+                "Type": "Parallel",
+                "Branches": [
+                    {"StartAt": "Each", "States": {"Each": {
+                        "Type": "Map", "Items": "{% $shuffle($states.input.items) %}", "MaxConcurrency": 20,
+                        "ItemSelector": {"item": "{% $states.context.Map.Item.Value %}", "half": "{% $random() < 0.5 %}"},
+                        "ItemProcessor": {"StartAt": "Nap", "States": {
+                            "Nap": {
+                                "Type": "Task", "Resource": function_arn("nap"),
+                                "Output": {"item": "{% $states.result.item + 0 %}"}, "Next": "Rest",
+                            },
+                            "Rest": {"Type": "Wait", "Seconds": "{% 2 - 1 %}", "Next": "Tell"},
+                            "Tell": {
+                                "Type": "Pass", "End": true,
+                                "Output": "{% $states.input.item = $states.context.Map.Item.Value ? $states.input.item + $offset : $error('another item') %}",
+                            },
+                        }},
+                        "Output": "{% $sort($states.result) %}",
+                        "End": true,
+                    }}},
+                    {"StartAt": "Flaky", "States": {
+                        "Flaky": {
+                            "Type": "Task", "Resource": function_arn("broken"),
+                            "Retry": [{"ErrorEquals": ["Broken"], "IntervalSeconds": 1, "MaxAttempts": 2}],
+                            "Catch": [{"ErrorEquals": ["Broken"], "Output": "{% 'gave ' & 'up' %}", "Next": "Gave up"}],
+                            "End": true,
+                        },
+                        "Gave up": {"Type": "Pass", "End": true},
+                    }},
+                ],
+                "End": true,
+            },
+        },
+    })
+}
+
 #[test]
 fn a_fan_out_survives_kill_9() {
+    survive("fan-out", &definition());
+}
+
+#[test]
+fn a_fan_out_in_jsonata_survives_kill_9() {
+    survive("fan-out-in-jsonata", &in_jsonata());
+}
+
+fn survive(name: &str, definition: &Value) {
     let seed = fastrand::u64(..);
-    announce(&format!("kill9 fan-out: seed {seed}"));
+    announce(&format!("kill9 {name}: seed {seed}"));
     let mut random = fastrand::Rng::with_seed(seed);
     let mut server = Server::start();
     let client = server.client();
+    if definition["QueryLanguage"] == "JSONata" {
+        compile_evaluator(&client);
+    }
     client.install("nap", &stub(&json!({"behaviour": "sleep_then_return_event", "seconds": 0.05})));
     client.install("broken", &stub(&json!({"behaviour": "raise", "error": "Broken", "cause": "on purpose"})));
-    let machine = client.create_machine("fan-out", &definition());
+    let machine = client.create_machine(name, definition);
     let items: Vec<usize> = (0..ITEMS).collect();
     let arn = client.start(&machine, "one", &json!({"items": items}));
 
@@ -88,11 +143,20 @@ fn a_fan_out_survives_kill_9() {
     assert_eq!(output, json!([sums, "gave up"]));
     check_history(&history);
     announce(&format!(
-        "kill9 fan-out: {} events, {interrupted} of {KILLS} kills interrupted it",
+        "kill9 {name}: {} events, {interrupted} of {KILLS} kills interrupted it",
         history.len()
     ));
     // Otherwise the kills came too late to prove anything.
     assert!(interrupted >= KILLS / 2, "only {interrupted} kills interrupted it");
+}
+
+/// Before the first kill: it takes seconds, and would begin anew after each.
+fn compile_evaluator(client: &Client) {
+    let evaluates = json!({"StartAt": "P", "States": {
+        "P": {"Type": "Pass", "QueryLanguage": "JSONata", "Output": "{% 1 + 1 %}", "End": true},
+    }});
+    let machine = client.create_machine("evaluates", &evaluates);
+    client.ended(&client.start(&machine, "one", &json!({})), LIMIT);
 }
 
 fn check_history(history: &[Value]) {
