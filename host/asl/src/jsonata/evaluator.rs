@@ -3,6 +3,7 @@
 //! An evaluator must be a function of what it is given: no clock, no randomness, no memory of earlier calls. Every call
 //! ends, within bounds of its own, whatever the expression is.
 
+use super::wording;
 use crate::timestamp::Timestamp;
 use serde_json::Value;
 use std::fmt;
@@ -40,6 +41,21 @@ pub enum EvaluationError {
     Unsupported,
     /// It went beyond what one evaluation may use; the sentence says of what.
     Exceeded(String),
+}
+
+impl EvaluationError {
+    /// The same in the words of JSONata's reference implementation, which Step Functions shows.
+    pub(super) fn in_reference_words(self) -> EvaluationError {
+        match self {
+            EvaluationError::Thrown { code: Some(code), message } => {
+                let message = wording::thrown(&code, &message);
+                EvaluationError::Thrown { code: Some(code), message }
+            }
+            other @ (EvaluationError::Thrown { code: None, .. }
+            | EvaluationError::Unsupported
+            | EvaluationError::Exceeded(_)) => other,
+        }
+    }
 }
 
 impl fmt::Display for EvaluationError {

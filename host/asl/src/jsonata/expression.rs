@@ -4,6 +4,7 @@
 //! the parser makes is not kept: an evaluator parses for itself, and remembers.
 
 use super::uses::Uses;
+use super::wording;
 use crate::limits;
 use jsonata_core::parser::{self, ParserError};
 use std::fmt;
@@ -64,7 +65,8 @@ impl SyntaxError {
             Some(_) | None if text.len() <= limits::LOCATED_EXPRESSION_BYTES => position(text, error),
             Some(_) | None => 0,
         };
-        SyntaxError { code, message: with_symbols(message), position }
+        let message = wording::syntax(code.as_deref().unwrap_or_default(), message);
+        SyntaxError { code, message, position }
     }
 }
 
@@ -102,60 +104,6 @@ fn position(text: &str, error: &ParserError) -> usize {
 
 /// How often a bad expression is parsed at most, to find out where it is bad.
 pub(super) const TRIES: u64 = 15;
-
-/// The parser's names of signs, and the signs.
-const SIGNS: &[(&str, &str)] = &[
-    ("RightParen", "\")\""),
-    ("LeftParen", "\"(\""),
-    ("RightBracket", "\"]\""),
-    ("LeftBracket", "\"[\""),
-    ("RightBrace", "\"}\""),
-    ("LeftBrace", "\"{\""),
-    ("ColonEqual", "\":=\""),
-    ("TildeArrow", "\"~>\""),
-    ("QuestionColon", "\"?:\""),
-    ("QuestionQuestion", "\"??\""),
-    ("Question", "\"?\""),
-    ("Semicolon", "\";\""),
-    ("Colon", "\":\""),
-    ("Comma", "\",\""),
-    ("DotDot", "\"..\""),
-    ("StarStar", "\"**\""),
-    ("Pipe", "\"|\""),
-    ("Caret", "\"^\""),
-    ("Equal", "\"=\""),
-    ("NotEqual", "\"!=\""),
-    ("LessThan", "\"<\""),
-    ("LessThanOrEqual", "\"<=\""),
-    ("GreaterThan", "\">\""),
-    ("GreaterThanOrEqual", "\">=\""),
-    ("Plus", "\"+\""),
-    ("Minus", "\"-\""),
-    ("Star", "\"*\""),
-    ("Slash", "\"/\""),
-    ("Percent", "\"%\""),
-    ("Ampersand", "\"&\""),
-    ("Dot", "\".\""),
-    ("Hash", "\"#\""),
-    ("At", "\"@\""),
-    ("And", "\"and\""),
-    ("Or", "\"or\""),
-    ("In", "\"in\""),
-    ("Null", "null"),
-    ("Undefined", "undefined"),
-    ("Eof", "the end"),
-];
-
-fn with_symbols(message: &str) -> String {
-    let words = message.split(' ').map(|word| {
-        let bare = word.trim_end_matches([',', '.']);
-        match SIGNS.iter().find(|(name, _)| *name == bare) {
-            Some((_, sign)) => format!("{sign}{}", &word[bare.len()..]),
-            None => word.to_owned(),
-        }
-    });
-    words.collect::<Vec<_>>().join(" ")
-}
 
 #[cfg(test)]
 mod tests {

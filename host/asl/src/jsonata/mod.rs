@@ -9,6 +9,7 @@ mod query;
 mod template;
 mod trial;
 mod uses;
+mod wording;
 
 pub use evaluator::{Evaluation, EvaluationError, Evaluator, NoEvaluator};
 pub(crate) use expression::Expression;

@@ -135,6 +135,7 @@ impl Expression {
                 Err(self.failure(field, "returned an unsupported result type."))
             }
             Err(error @ (EvaluationError::Thrown { .. } | EvaluationError::Exceeded(_))) => {
+                let error = error.in_reference_words();
                 Err(self.failure(field, &format!("threw an error during evaluation. {error}")))
             }
         }

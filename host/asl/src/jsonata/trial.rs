@@ -62,7 +62,8 @@ impl Trial {
                 bindings.push((name, text));
             }
         }
-        evaluator.evaluate(&Evaluation { expression: self.0.as_str(), bindings, now, seed })
+        let evaluation = Evaluation { expression: self.0.as_str(), bindings, now, seed };
+        evaluator.evaluate(&evaluation).map_err(EvaluationError::in_reference_words)
     }
 }
 

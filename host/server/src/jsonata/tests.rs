@@ -90,7 +90,7 @@ fn a_trial_has_exactly_one_outcome() {
         (Ok(Some(json!([null]))), "value", json!([null])),
         (Ok(Some(json!(null))), "value", json!(null)),
         (Ok(None), "undefined", json!(true)),
-        (Err(thrown(Some("T1006"))), "error", json!({"code": "T1006", "message": "m"})),
+        (Err(thrown(Some("D3137"))), "error", json!({"code": "D3137", "message": "m"})),
         (Err(thrown(None)), "error", json!({"message": "m"})),
         (Err(EvaluationError::Exceeded("too much".into())), "error", json!({"message": "too much"})),
         (
