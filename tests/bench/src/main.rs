@@ -2,12 +2,15 @@
 
 use anyhow::{Context as _, ensure};
 use clap::{Parser, ValueEnum};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
+use stepwell_bench::jsonata::{binding, evaluations, expressions, load};
 use stepwell_bench::language::{definitions, growth, machines, steps};
 use stepwell_bench::sample::Plan;
 use stepwell_bench::{calls, disk, guest, report, transitions};
-use tokio::runtime::Runtime;
+use stepwell_jsonata::Jsonata;
+use tokio::runtime::{Handle, Runtime};
 
 /// Executions that are open at the same time, one row each.
 const EXECUTIONS: [u32; 3] = [1, 64, 1_024];
@@ -19,7 +22,8 @@ const DEFINITION_STATES: [u64; 3] = [10, 1_000, 5_000];
 const MAP_ITEMS: [u64; 3] = [100, 1_000, 10_000];
 
 /// Measures Stepwell against bare baselines, side by side: durable transitions against append and fdatasync on the same
-/// disk, module calls against a bare wasmtime loop, the language against the JSON work that it cannot avoid.
+/// disk, module calls against a bare wasmtime loop, the language against the JSON work that it cannot avoid, JSONata against
+/// its JavaScript reference.
 #[derive(Parser)]
 struct Options {
     /// Measure only this
@@ -47,6 +51,8 @@ enum Benchmark {
     Calls,
     /// States per second in memory, time to parse definitions, cost of growing Map states
     Language,
+    /// Microseconds per evaluation, cost of large inputs, quick executions beside hostile ones
+    Jsonata,
 }
 
 /// What was measured.
@@ -57,6 +63,9 @@ struct Figures {
     stepped: Vec<steps::Level>,
     parsed: Vec<definitions::Level>,
     mapped: Vec<growth::Level>,
+    evaluated: Option<evaluations::Evaluations>,
+    bound: Option<binding::Level>,
+    loaded: Option<load::Level>,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -68,7 +77,8 @@ fn main() -> anyhow::Result<()> {
         !cfg!(debug_assertions),
         "figures of a debug build mean nothing: cargo run --release -p stepwell-bench"
     );
-    if options.only != Some(Benchmark::Language) {
+    // The others have nothing to do with the disk.
+    if wanted(Benchmark::Transitions) || wanted(Benchmark::Calls) {
         disk::check_real_disk(&options.dir)?;
     }
     // Before anything is measured: a missing guest must not cost minutes.
@@ -91,6 +101,9 @@ fn main() -> anyhow::Result<()> {
     }
     if wanted(Benchmark::Language) {
         figures.measure_language(plan)?;
+    }
+    if wanted(Benchmark::Jsonata) {
+        figures.measure_jsonata(runtime.handle(), &directory.path().join("jsonata"), plan)?;
     }
     if options.json {
         figures.print_json();
@@ -117,12 +130,29 @@ impl Figures {
         Ok(())
     }
 
+    /// `cache` is a folder for the compiled evaluator.
+    fn measure_jsonata(&mut self, runtime: &Handle, cache: &Path, plan: Plan) -> anyhow::Result<()> {
+        eprintln!("compiling the evaluator of JSONata ...");
+        let jsonata = Arc::new(Jsonata::new(Some(cache.to_owned())));
+        jsonata.warm()?;
+        self.evaluated = Some(evaluations::measure(&jsonata, cache, plan)?);
+        eprintln!("measuring JSONata: large inputs ...");
+        self.bound = Some(binding::measure(&jsonata, plan)?);
+        eprintln!("measuring JSONata: quick executions beside hostile ones ...");
+        self.loaded = Some(load::measure(runtime, &jsonata, plan)?);
+        Ok(())
+    }
+
     fn conditions(&self) -> String {
         let others = self.durable.iter().map(|level| level.others);
         let others = others.chain(self.called.iter().map(|level| level.others));
         let others = others.chain(self.stepped.iter().map(|level| level.others));
         let others = others.chain(self.parsed.iter().map(|level| level.others));
-        report::conditions(others.chain(self.mapped.iter().map(|level| level.others)))
+        let others = others.chain(self.mapped.iter().map(|level| level.others));
+        let evaluated = self.evaluated.iter().flat_map(|evaluated| &evaluated.levels);
+        let others = others.chain(evaluated.map(|level| level.others));
+        let others = others.chain(self.bound.iter().map(|level| level.others));
+        report::conditions(others.chain(self.loaded.iter().map(|level| level.others)))
     }
 
     fn print_json(&self) {
@@ -133,6 +163,9 @@ impl Figures {
             "steps": report::steps_json(&self.stepped),
             "definitions": report::definitions_json(&self.parsed),
             "maps": report::growth_json(&self.mapped),
+            "jsonata": self.evaluated.as_ref().map(report::evaluations_json),
+            "jsonataInputs": self.bound.as_ref().map(report::binding_json),
+            "jsonataLoad": self.loaded.as_ref().map(report::load_json),
         });
         println!("{figures:#}");
     }
@@ -161,6 +194,27 @@ impl Figures {
             println!("{}", report::definitions_table(&self.parsed));
             println!("\nTransitions of a Map state, against those of the smallest Map");
             println!("{}", report::growth_table(&self.mapped));
+        }
+        self.print_jsonata();
+    }
+
+    fn print_jsonata(&self) {
+        if let Some(evaluated) = &self.evaluated {
+            println!("\nJSONata expressions over {} bytes of JSON", expressions::order().to_string().len());
+            println!("{}", report::evaluations_table(evaluated));
+        }
+        if let Some(bound) = &self.bound {
+            println!("\nJSONata that reads one field, against the same with a small input");
+            println!("{}", report::binding_table(bound));
+        }
+        if let Some(loaded) = &self.loaded {
+            println!(
+                "\nQuick executions, {} open in each query language, beside hostile ones, against the same without them",
+                load::QUICK
+            );
+            println!("{}", report::load_table(loaded));
+            println!("\nHow the hostile executions ended, each with {}", load::ERROR);
+            println!("{}", report::outcomes_table(loaded));
         }
     }
 }

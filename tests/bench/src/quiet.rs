@@ -31,12 +31,17 @@ impl QuietWatch {
 
     /// The share of all processors' time since the start that was spent outside this process, the kernel's own work
     /// included: 0 to 1; none where the system does not tell.
-    #[expect(clippy::cast_precision_loss, reason = "ticks and processors stay far below 2^52")]
     pub fn others(&self) -> Option<f64> {
+        self.others_beside(Duration::ZERO)
+    }
+
+    /// The same, where child processes that belong to the benchmark have used so much processor time since the start.
+    #[expect(clippy::cast_precision_loss, reason = "ticks and processors stay far below 2^52")]
+    pub fn others_beside(&self, children: Duration) -> Option<f64> {
         let processors = std::thread::available_parallelism().ok()?.get() as f64;
         let (before, now) = (self.all?, Ticks::now()?);
         let busy = (now.busy - before.busy) as f64 / (now.all - before.all).max(1) as f64;
-        let own = process_cpu().saturating_sub(self.own).as_secs_f64();
+        let own = (process_cpu().saturating_sub(self.own) + children).as_secs_f64();
         Some((busy - own / self.started.elapsed().as_secs_f64() / processors).clamp(0.0, 1.0))
     }
 }

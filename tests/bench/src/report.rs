@@ -1,7 +1,11 @@
 //! The figures, as tables for people and as JSON for programs: medians over rounds, and every round.
 
+mod jsonata;
 mod language;
 
+pub use jsonata::{
+    binding_json, binding_table, evaluations_json, evaluations_table, load_json, load_table, outcomes_table,
+};
 pub use language::{definitions_json, definitions_table, growth_json, growth_table, steps_json, steps_table};
 
 use crate::quiet::NOISY;
