@@ -11,8 +11,9 @@ pub trait Expressions: Send + Sync {
     /// The value of an expression; `None` is JSONata's undefined. A function of what it is given, as
     /// [`Evaluator::evaluate`] is.
     ///
-    /// An evaluation that takes longer than a few milliseconds calls `on_slow` once, on the thread that evaluates,
-    /// while it is under way. That call may block for long; afterwards the evaluation goes on.
+    /// An evaluation that takes longer than a few milliseconds calls `on_slow`, on the thread that evaluates, while it
+    /// is under way, and again each time that it has taken as long. That call may block for long; afterwards the
+    /// evaluation goes on.
     fn evaluate(
         &self,
         evaluation: &Evaluation<'_>,

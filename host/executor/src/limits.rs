@@ -32,6 +32,8 @@ pub const PROCESSORS_PER_SLOW_STEP: usize = 4;
 pub const SLOW_THREADS: usize = 128;
 /// Evaluations of one step that take longer than this together make it slow, even when each of them is quick.
 pub const FAST_STEP_MICROSECONDS: u64 = 20_000;
+/// Turns after which a slow step is one among equals: before that, who had fewer goes first.
+pub const SLOW_RANKS: u64 = 8;
 /// By how much the priority of a slow step is lowered (nice value).
 pub const SLOW_NICE: i32 = 10;
 /// Stack of a thread that takes steps, in bytes of address space: the stack of the evaluator lies on it.

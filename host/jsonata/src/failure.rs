@@ -30,7 +30,8 @@ impl Failure {
         let written = state.fault.contents();
         let written = String::from_utf8_lossy(&written);
         // What Rust says when a size is beyond what 32 bits can address.
-        if written.contains("capacity overflow") || written.contains("memory allocation of") {
+        let sizes = ["capacity overflow", "memory allocation of", "len > usize::MAX"];
+        if sizes.iter().any(|size| written.contains(size)) {
             return Failure::Memory;
         }
         tracing::warn!(error = format!("{error:#}"), written = &*written, "the JSONata evaluator failed");

@@ -2,7 +2,7 @@
 //!
 //! The code runs on a stack of its own (a fibre), never on the caller's: how much stack that thread has is unknown, and
 //! running over it would end the process. The future that wasmtime makes of a call is driven right here; it is
-//! ready, but for the one time that the call hands back control because it is slow.
+//! ready, but for the times that the call hands back control because it is slow.
 
 use crate::bindings::{Answer, Error, EvaluatorPre, Request};
 use crate::failure::Failure;
@@ -23,8 +23,9 @@ impl Instance {
     pub(crate) fn new(engine: &Engine, evaluator: &EvaluatorPre<CallState>) -> Result<Self, Failure> {
         let mut store = Store::new(engine, CallState::new());
         store.limiter(|state| &mut state.memory);
-        store.epoch_deadline_async_yield_and_update(limits::NEVER_TICKS);
-        prepare(&mut store, limits::FUEL)?;
+        let slow = store.fuel_async_yield_interval(Some(limits::SLOW_FUEL));
+        slow.and_then(|()| store.set_fuel(limits::FUEL))
+            .map_err(|error| Failure::of(&error, store.data()))?;
         let evaluator = drive(evaluator.instantiate_async(&mut store), &mut || ())?;
         let evaluator = evaluator.map_err(|error| Failure::of(&error, store.data()))?;
         Ok(Self { store, evaluator })
@@ -37,7 +38,7 @@ impl Instance {
         fuel: u64,
         on_slow: &mut dyn FnMut(),
     ) -> Result<Result<Answer, Error>, Failure> {
-        prepare(&mut self.store, fuel)?;
+        self.store.set_fuel(fuel).map_err(|error| Failure::of(&error, self.store.data()))?;
         self.store.data().clock.set(request.now_ms);
         let called = drive(self.evaluator.call_evaluate(&mut self.store, request), on_slow)?;
         called.map_err(|error| Failure::of(&error, self.store.data()))
@@ -48,12 +49,6 @@ impl Instance {
         let used_fuel = self.store.get_fuel().map_or(u64::MAX, |left| fuel.saturating_sub(left));
         used_fuel <= limits::WARM_WORK && self.store.data().memory.used_bytes <= limits::WARM_MEMORY_BYTES
     }
-}
-
-/// Gives the next call its fuel and the time after which it is slow.
-fn prepare(store: &mut Store<CallState>, fuel: u64) -> Result<(), Failure> {
-    store.set_epoch_deadline(limits::SLOW_TICKS);
-    store.set_fuel(fuel).map_err(|error| Failure::of(&error, store.data()))
 }
 
 /// Runs a future to its end on this thread.

@@ -8,10 +8,9 @@ use crate::state::CallState;
 use crate::{engine, limits};
 use serde_json::Value;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use stepwell_asl::Timestamp;
 use stepwell_asl::jsonata::{Evaluation, EvaluationError, Evaluator};
-use stepwell_sandbox::epoch::EpochTicker;
 use stepwell_sandbox::precompiled;
 use wasmtime::Engine;
 
@@ -33,7 +32,6 @@ pub struct Unavailable(String);
 struct Compiled {
     engine: Engine,
     evaluator: EvaluatorPre<CallState>,
-    ticker: Arc<EpochTicker>,
 }
 
 impl Jsonata {
@@ -52,8 +50,8 @@ impl Jsonata {
         self.evaluate(&evaluation).map(|_| ()).map_err(|error| Unavailable(error.to_string()))
     }
 
-    /// Evaluates. `on_slow` is called once, on this thread, in the midst of the evaluation, when that has run for one
-    /// to two milliseconds; it may block for as long as it likes, the evaluation goes on after it.
+    /// Evaluates. `on_slow` is called on this thread, in the midst of the evaluation, each time that it has done
+    /// [`limits::SLOW_FUEL`] of work; it may block for as long as it likes, the evaluation goes on after it.
     pub fn evaluate_watched(
         &self,
         call: &Call<'_>,
@@ -64,21 +62,14 @@ impl Jsonata {
             return Err(EvaluationError::Exceeded(format!("The expression is longer than {most} bytes.")));
         }
         let compiled = self.compiled().map_err(|error| Failure::Fault(error.to_string()))?;
-        let _running = compiled.ticker.run();
-        let mut told = false;
-        let mut on_slow = || {
-            if !std::mem::replace(&mut told, true) {
-                on_slow();
-            }
-        };
         let kept = self.kept();
         let answer = match kept {
-            Some(instance) => match self.run(instance, call, limits::WARM_FUEL, &mut on_slow) {
+            Some(instance) => match self.run(instance, call, limits::WARM_FUEL, on_slow) {
                 // How far a warm instance gets depends on what it did before: only a fresh one may refuse.
-                Err(_) => self.run(compiled.instance()?, call, limits::FUEL, &mut on_slow),
+                Err(_) => self.run(compiled.instance()?, call, limits::FUEL, on_slow),
                 answer => answer,
             },
-            None => self.run(compiled.instance()?, call, limits::FUEL, &mut on_slow),
+            None => self.run(compiled.instance()?, call, limits::FUEL, on_slow),
         };
         value(answer?)
     }
@@ -119,8 +110,7 @@ impl Jsonata {
         let linker = engine::linker(&engine).map_err(unavailable)?;
         let evaluator = component.and_then(|component| linker.instantiate_pre(&component));
         let evaluator = evaluator.and_then(EvaluatorPre::new).map_err(unavailable)?;
-        let ticker = EpochTicker::start(engine.clone()).map_err(|error| Unavailable(error.to_string()))?;
-        Ok(Compiled { engine, evaluator, ticker })
+        Ok(Compiled { engine, evaluator })
     }
 }
 

@@ -37,16 +37,12 @@ pub const MAX_ANSWER_BYTES: u32 = 16 << 20;
 /// document.
 pub const MAX_ANSWER_DEPTH: u32 = 120;
 
-/// Ticks of a millisecond after which an evaluation is slow. The first comes early, so it is at least one and at most
-/// two milliseconds.
-pub(crate) const SLOW_TICKS: u64 = 2;
+/// Work after which an evaluation is slow, and after which again: some five milliseconds. Work, not time: a thread that
+/// others have held up is not slow. The first use of a built-in function in a fresh instance stays below it.
+pub const SLOW_FUEL: u64 = 25_000_000;
 
-/// Ticks until an evaluation would yield again: never, its fuel is spent long before.
-pub(crate) const NEVER_TICKS: u64 = 1 << 40;
-
-/// Times that an evaluation may hand control back. Being slow is one; a guest that waits for something would do it for
-/// ever.
-pub(crate) const MAX_YIELDS: u32 = 8;
+/// Times that an evaluation may hand back control: a guest that waits for something would do it for ever.
+pub(crate) const MAX_YIELDS: u64 = FUEL / SLOW_FUEL + 16;
 
 /// Warm instances that are kept. More threads than this seldom evaluate at the same time, and a fresh one takes
 /// some tens of microseconds.

@@ -7,7 +7,15 @@ use serde_json::{Map, Value, json};
 use std::path::PathBuf;
 use stepwell_asl::jsonata::{EvaluationError, Trial};
 
-type Outcome = Result<Option<Value>, EvaluationError>;
+/// A value, or the code of an error: a trial has other words for it.
+type Outcome = Result<Option<Value>, String>;
+
+fn outcome(result: Result<Option<Value>, EvaluationError>) -> Outcome {
+    result.map_err(|error| match error {
+        EvaluationError::Thrown { code: Some(code), .. } => code,
+        other => other.to_string(),
+    })
+}
 
 /// With the part that the expression names, and with everything.
 fn both(expression: &str, data: &Value) -> Option<(Outcome, Outcome)> {
@@ -15,7 +23,7 @@ fn both(expression: &str, data: &Value) -> Option<(Outcome, Outcome)> {
     let variables: Map<String, Value> = [("data".to_owned(), data.clone())].into_iter().collect();
     let part = trial.evaluate(&Value::Null, &variables, (common::NOW, common::SEED), common::jsonata());
     let whole = common::evaluate_with(expression, &[("data", data.clone())]);
-    Some((part, whole))
+    Some((outcome(part), outcome(whole)))
 }
 
 /// The suite's expressions that begin with a field of the data: of `$data` instead.

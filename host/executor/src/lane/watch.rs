@@ -17,11 +17,13 @@ pub(super) struct Watch<'a> {
     spent: AtomicU64,
     /// Set once the step is slow: whether another thread has taken the place of this one.
     slow: OnceLock<bool>,
+    /// Turns that the slow step has had.
+    turns: AtomicU64,
 }
 
 impl<'a> Watch<'a> {
     pub(super) fn new(shared: &'a Arc<Shared>) -> Watch<'a> {
-        Watch { shared, spent: AtomicU64::new(0), slow: OnceLock::new() }
+        Watch { shared, spent: AtomicU64::new(0), slow: OnceLock::new(), turns: AtomicU64::new(0) }
     }
 
     /// Whether the thread has to end after the step.
@@ -29,7 +31,16 @@ impl<'a> Watch<'a> {
         self.slow.get().copied().unwrap_or_default()
     }
 
-    /// Gives the place among the fast threads away and waits for a permit; for a step that is slow already, nothing.
+    /// Gives the place among the fast threads away and waits for a permit; a step that is slow already gives its permit
+    /// to one that has had fewer turns.
+    fn be_slow(&self) {
+        if self.slow.get().is_some() {
+            let turns = self.turns.fetch_add(1, Ordering::Relaxed) + 1;
+            return self.shared.slow.next_turn(turns.min(limits::SLOW_RANKS));
+        }
+        self.become_slow();
+    }
+
     fn become_slow(&self) {
         self.slow.get_or_init(|| {
             let replaced = self.shared.replace_thread();
@@ -37,7 +48,7 @@ impl<'a> Watch<'a> {
                 // A thread that stays must not: it could not raise its priority again.
                 priority::lower();
             }
-            self.shared.slow.acquire();
+            self.shared.slow.acquire(0);
             replaced
         });
     }
@@ -50,7 +61,7 @@ impl Evaluator for Watch<'_> {
             self.become_slow();
         }
         let begun = Instant::now();
-        let value = self.shared.expressions.evaluate(evaluation, &mut || self.become_slow());
+        let value = self.shared.expressions.evaluate(evaluation, &mut || self.be_slow());
         let spent = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
         self.spent.fetch_add(spent, Ordering::Relaxed);
         value
