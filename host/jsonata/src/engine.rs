@@ -12,6 +12,7 @@ pub(crate) fn build() -> wasmtime::Result<Engine> {
     let mut settings = Config::new();
     settings
         .consume_fuel(true)
+        .epoch_interruption(true)
         .concurrency_support(false)
         .wasm_backtrace_max_frames(None)
         .max_wasm_stack(limits::MAX_WASM_STACK_BYTES)

@@ -23,9 +23,8 @@ impl Instance {
     pub(crate) fn new(engine: &Engine, evaluator: &EvaluatorPre<CallState>) -> Result<Self, Failure> {
         let mut store = Store::new(engine, CallState::new());
         store.limiter(|state| &mut state.memory);
-        let slow = store.fuel_async_yield_interval(Some(limits::SLOW_FUEL));
-        slow.and_then(|()| store.set_fuel(limits::FUEL))
-            .map_err(|error| Failure::of(&error, store.data()))?;
+        store.epoch_deadline_async_yield_and_update(limits::TURN_TICKS);
+        prepare(&mut store, limits::FUEL)?;
         let evaluator = drive(evaluator.instantiate_async(&mut store), &mut || ())?;
         let evaluator = evaluator.map_err(|error| Failure::of(&error, store.data()))?;
         Ok(Self { store, evaluator })
@@ -38,7 +37,7 @@ impl Instance {
         fuel: u64,
         on_slow: &mut dyn FnMut(),
     ) -> Result<Result<Answer, Error>, Failure> {
-        self.store.set_fuel(fuel).map_err(|error| Failure::of(&error, self.store.data()))?;
+        prepare(&mut self.store, fuel)?;
         self.store.data().clock.set(request.now_ms);
         let called = drive(self.evaluator.call_evaluate(&mut self.store, request), on_slow)?;
         called.map_err(|error| Failure::of(&error, self.store.data()))
@@ -49,6 +48,12 @@ impl Instance {
         let used_fuel = self.store.get_fuel().map_or(u64::MAX, |left| fuel.saturating_sub(left));
         used_fuel <= limits::WARM_WORK && self.store.data().memory.used_bytes <= limits::WARM_MEMORY_BYTES
     }
+}
+
+/// Gives the next call its fuel and the time after which it is slow.
+fn prepare(store: &mut Store<CallState>, fuel: u64) -> Result<(), Failure> {
+    store.set_epoch_deadline(limits::SLOW_TICKS);
+    store.set_fuel(fuel).map_err(|error| Failure::of(&error, store.data()))
 }
 
 /// Runs a future to its end on this thread.

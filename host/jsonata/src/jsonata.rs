@@ -8,9 +8,10 @@ use crate::state::CallState;
 use crate::{engine, limits};
 use serde_json::Value;
 use std::path::PathBuf;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use stepwell_asl::Timestamp;
 use stepwell_asl::jsonata::{Evaluation, EvaluationError, Evaluator};
+use stepwell_sandbox::epoch::EpochTicker;
 use stepwell_sandbox::precompiled;
 use wasmtime::Engine;
 
@@ -32,6 +33,7 @@ pub struct Unavailable(String);
 struct Compiled {
     engine: Engine,
     evaluator: EvaluatorPre<CallState>,
+    ticker: Arc<EpochTicker>,
 }
 
 impl Jsonata {
@@ -50,8 +52,9 @@ impl Jsonata {
         self.evaluate(&evaluation).map(|_| ()).map_err(|error| Unavailable(error.to_string()))
     }
 
-    /// Evaluates. `on_slow` is called on this thread, in the midst of the evaluation, each time that it has done
-    /// [`limits::SLOW_FUEL`] of work; it may block for as long as it likes, the evaluation goes on after it.
+    /// Evaluates. `on_slow` is called on this thread, in the midst of the evaluation, when that has run for some
+    /// milliseconds, and again each time that it has run for some more; it may block for as long as it likes, the evaluation
+    /// goes on after it.
     pub fn evaluate_watched(
         &self,
         call: &Call<'_>,
@@ -62,6 +65,7 @@ impl Jsonata {
             return Err(EvaluationError::Exceeded(format!("The expression is longer than {most} bytes.")));
         }
         let compiled = self.compiled().map_err(|error| Failure::Fault(error.to_string()))?;
+        let _running = compiled.ticker.run();
         let kept = self.kept();
         let answer = match kept {
             Some(instance) => match self.run(instance, call, limits::WARM_FUEL, on_slow) {
@@ -110,7 +114,8 @@ impl Jsonata {
         let linker = engine::linker(&engine).map_err(unavailable)?;
         let evaluator = component.and_then(|component| linker.instantiate_pre(&component));
         let evaluator = evaluator.and_then(EvaluatorPre::new).map_err(unavailable)?;
-        Ok(Compiled { engine, evaluator })
+        let ticker = EpochTicker::start(engine.clone()).map_err(|error| Unavailable(error.to_string()))?;
+        Ok(Compiled { engine, evaluator, ticker })
     }
 }
 

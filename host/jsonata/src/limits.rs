@@ -37,12 +37,17 @@ pub const MAX_ANSWER_BYTES: u32 = 16 << 20;
 /// document.
 pub const MAX_ANSWER_DEPTH: u32 = 120;
 
-/// Work after which an evaluation is slow, and after which again: some five milliseconds. Work, not time: a thread that
-/// others have held up is not slow. The first use of a built-in function in a fresh instance stays below it.
-pub const SLOW_FUEL: u64 = 25_000_000;
+/// Ticks of a millisecond after which an evaluation is slow. The first comes early, so it is at least three and at most
+/// four milliseconds: the first use of a built-in function in a fresh instance takes two. Time, not work: filling memory
+/// is little work and takes long.
+pub(crate) const SLOW_TICKS: u64 = 4;
 
-/// Times that an evaluation may hand back control: a guest that waits for something would do it for ever.
-pub(crate) const MAX_YIELDS: u64 = FUEL / SLOW_FUEL + 16;
+/// Ticks after which a slow evaluation says so again.
+pub(crate) const TURN_TICKS: u64 = 5;
+
+/// Times that an evaluation may hand back control: a guest that waits for something would do it for ever. One that
+/// works ends by its fuel long before, however slow the machine is.
+pub(crate) const MAX_YIELDS: u32 = 1_000_000;
 
 /// Warm instances that are kept. More threads than this seldom evaluate at the same time, and a fresh one takes
 /// some tens of microseconds.

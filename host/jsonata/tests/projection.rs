@@ -11,9 +11,11 @@ use stepwell_asl::jsonata::{EvaluationError, Trial};
 type Outcome = Result<Option<Value>, String>;
 
 fn outcome(result: Result<Option<Value>, EvaluationError>) -> Outcome {
-    result.map_err(|error| match error {
-        EvaluationError::Thrown { code: Some(code), .. } => code,
-        other => other.to_string(),
+    result.map_err(|error| match &error {
+        EvaluationError::Thrown { code: Some(code), .. } => code.clone(),
+        EvaluationError::Thrown { code: None, .. }
+        | EvaluationError::Unsupported
+        | EvaluationError::Exceeded(_) => error.to_string(),
     })
 }
 

@@ -10,14 +10,14 @@ use std::thread::JoinHandle;
 use wasmtime::Engine;
 
 /// Owns the thread. Dropping it ends the thread.
-pub(crate) struct EpochTicker {
+pub struct EpochTicker {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
 }
 
 /// Keeps the epoch advancing as long as it exists. It holds the ticker itself: a guest that is still busy when the
 /// sandbox is closed must come to its next yield, or it would keep its thread for ever.
-pub(crate) struct Running {
+pub struct Running {
     ticker: Arc<EpochTicker>,
 }
 
@@ -30,7 +30,7 @@ struct Shared {
 
 impl EpochTicker {
     /// Starts the thread.
-    pub(crate) fn start(engine: Engine) -> Result<Arc<Self>, SandboxError> {
+    pub fn start(engine: Engine) -> Result<Arc<Self>, SandboxError> {
         let shared = Arc::new(Shared {
             running_calls: AtomicUsize::new(0),
             parked: AtomicBool::new(false),
@@ -45,7 +45,7 @@ impl EpochTicker {
     }
 
     /// Notes that a call runs, and wakes the thread when it sleeps.
-    pub(crate) fn run(self: &Arc<Self>) -> Running {
+    pub fn run(self: &Arc<Self>) -> Running {
         self.shared.running_calls.fetch_add(1, Ordering::SeqCst);
         if self.shared.parked.swap(false, Ordering::SeqCst) {
             self.wake();

@@ -4,8 +4,8 @@
 //! within bounds of time, memory, stack, result and log, with no access to anything but its input, its context, a
 //! clock and random numbers.
 //!
-//! Architecture invariants: no wasmtime type appears in this crate's API, but in [`precompiled`], which serves
-//! components of the server's own. No module reaches a file, the network or the
+//! Architecture invariants: no wasmtime type appears in this crate's API, but in [`precompiled`] and [`epoch`], which
+//! serve components of the server's own. No module reaches a file, the network or the
 //! environment. Nothing is compiled on an async thread, and no guest runs on the caller's threads. Every bound has a
 //! name in [`limits`] or [`SandboxConfig`].
 
@@ -15,7 +15,7 @@ mod call;
 mod config;
 mod digest;
 mod engine;
-mod epoch;
+pub mod epoch;
 mod error;
 mod failure;
 mod files;

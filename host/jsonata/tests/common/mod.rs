@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "every test file uses its own part")]
 
 use serde_json::Value;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::OnceLock;
 use stepwell_asl::Timestamp;
 use stepwell_asl::jsonata::{Evaluation, EvaluationError};
@@ -15,12 +15,7 @@ pub(crate) const SEED: u64 = 7;
 
 pub(crate) fn jsonata() -> &'static Jsonata {
     static JSONATA: OnceLock<Jsonata> = OnceLock::new();
-    JSONATA.get_or_init(|| Jsonata::new(Some(cache())))
-}
-
-/// Where the machine code is kept.
-pub(crate) fn cache() -> PathBuf {
-    Path::new(env!("CARGO_TARGET_TMPDIR")).join("jsonata")
+    JSONATA.get_or_init(|| Jsonata::new(Some(Path::new(env!("CARGO_TARGET_TMPDIR")).join("jsonata"))))
 }
 
 pub(crate) fn evaluation<'a>(expression: &'a str, bindings: &[(&'a str, Value)]) -> Evaluation<'a> {
