@@ -2,7 +2,7 @@
 //! what goes wrong into the words of Step Functions (recorded; API reference, section 13).
 
 use super::expression::Expression;
-use super::projection::{Overlay, project};
+use super::projection::project;
 use super::uses::Part;
 use super::{Evaluation, EvaluationError};
 use crate::context_object::ContextObject;
@@ -54,8 +54,7 @@ impl<'v> States<'v> {
         if let Some(part) = part.member("context") {
             begin("context", &mut text);
             let (small, large) = context.parts();
-            let overlays: Vec<Overlay<'_>> = large.iter().map(|(place, value)| (*place, *value)).collect();
-            project(small, part, &overlays, &mut text);
+            project(small, part, &large, &mut text);
         }
         text.push('}');
         text

@@ -89,6 +89,8 @@ pub(super) fn thrown(code: &str, message: &str) -> String {
             }
             None => message.to_owned(),
         },
+        // Elsewhere they say it in words already.
+        "D3130" | "D3133" if message.contains(' ') => message.to_owned(),
         "D3130" => format!(
             "Formatting or parsing an integer as a sequence starting with \"{message}\" is not supported by this \
              implementation"
