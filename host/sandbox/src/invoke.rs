@@ -104,7 +104,7 @@ fn load(loader: &Loader, digest: &Digest) -> Result<LoadedModule, LoadError> {
 
 /// Runs one call in a store of its own.
 async fn run(module: &LoadedModule, call: Call, bounds: Bounds) -> Result<CallOutput, CallError> {
-    let Call { input, context, timeout: _, host } = call;
+    let Call { input, context, timeout: _, host, grants: _, queue: _ } = call;
     let deadline = Instant::now() + bounds.timeout;
     let state = CallState::new(context, host, deadline, bounds.memory_limit_bytes, bounds.max_log_bytes);
     let mut store = Store::new(module.task.engine(), state);

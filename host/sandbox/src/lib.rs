@@ -19,11 +19,15 @@ pub mod epoch;
 mod error;
 mod failure;
 mod files;
+mod filesystem;
+mod grants;
+mod http;
 mod inspect;
 mod install;
 mod invoke;
 pub mod limits;
 mod loaded;
+mod manifest;
 mod memory;
 mod output;
 pub mod precompiled;
@@ -33,6 +37,10 @@ mod state;
 pub use call::{Call, CallContext, CallHost, CallOutput, LogLevel};
 pub use config::SandboxConfig;
 pub use error::{CallError, InstallError, SandboxError};
+pub use grants::Grants;
 pub use inspect::ModuleKind;
 pub use install::InstalledModule;
+pub use manifest::{
+    ClockGrant, DataDirectory, HttpRule, HttpScheme, Limits, Manifest, ManifestError, RandomGrant, Scratch,
+};
 pub use sandbox::Sandbox;

@@ -72,3 +72,14 @@ pub(crate) const HOSTCALL_SLACK_BYTES: u64 = 64 << 10;
 pub(crate) const MAX_LINE_BYTES: usize = 8 << 10;
 /// The end of standard error that a trap's cause quotes, in bytes.
 pub(crate) const STDERR_TAIL_BYTES: usize = 2 << 10;
+
+/// Arguments and environment of a manifest together, in bytes.
+pub(crate) const MAX_ENVIRONMENT_BYTES: usize = 64 << 10;
+/// Entries of one list of a manifest.
+pub(crate) const MAX_MANIFEST_ENTRIES: usize = 200;
+/// Largest scratch directory that a manifest may ask for, in MiB.
+pub(crate) const MAX_SCRATCH_MIB: u64 = 1 << 20;
+/// Largest value of any member of a manifest's `limits`.
+pub(crate) const MAX_LIMIT: u64 = 1 << 40;
+/// How the names of the environment variables begin that the sandbox itself sets.
+pub(crate) const RESERVED_VARIABLES: &str = "STEPWELL_";

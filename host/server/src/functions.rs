@@ -74,6 +74,8 @@ impl Functions for SandboxFunctions {
                 idempotency_key: call.idempotency_key,
                 task_token: None,
             },
+            grants: Arc::default(),
+            queue: Arc::from(call.queue.as_str()),
             timeout: self.timeout(deadline),
             host: Arc::clone(&host) as Arc<dyn CallHost>,
         };
@@ -180,6 +182,7 @@ mod tests {
             qualifier: None,
             payload: "{}".into(),
             execution_arn: "e".into(),
+            queue: "m".into(),
             state_name: "S".into(),
             attempt: 2,
             idempotency_key: "k".into(),

@@ -4,7 +4,7 @@
 //! points to it, and is removed only when no name points to it any more.
 
 use stepwell_asl::Timestamp;
-use stepwell_sandbox::{InstallError, ModuleKind, Sandbox, SandboxError};
+use stepwell_sandbox::{InstallError, Manifest, Sandbox, SandboxError};
 use stepwell_store::{ModuleRecord, Store, StoreError};
 use tokio::sync::Mutex;
 
@@ -45,12 +45,12 @@ impl Modules {
         now: Timestamp,
     ) -> Result<(ModuleRecord, bool), ModuleError> {
         let _turn = self.changes.lock().await;
-        let installed = self.sandbox.install(wasm).await.map_err(rejection)?;
+        let installed = self.sandbox.install(wasm, &Manifest::default()).await.map_err(rejection)?;
         let before = self.store.module(name).await?;
         let record = ModuleRecord {
             name: name.to_owned(),
             sha256: installed.digest,
-            kind: kind(installed.kind).to_owned(),
+            kind: installed.kind.name().to_owned(),
             size_bytes: installed.size_bytes,
             compile_milliseconds: installed.compile_milliseconds,
             imports: installed.imports,
@@ -118,11 +118,5 @@ fn rejection(error: InstallError) -> ModuleError {
         | InstallError::DoesNotLink { .. }
         | InstallError::DoesNotValidate { .. }
         | InstallError::DoesNotCompile { .. } => ModuleError::Rejected(error.to_string()),
-    }
-}
-
-fn kind(kind: ModuleKind) -> &'static str {
-    match kind {
-        ModuleKind::Component => "component",
     }
 }

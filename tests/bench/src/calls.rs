@@ -11,7 +11,7 @@ use anyhow::{Context as _, ensure};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use stepwell_sandbox::{Call, CallContext, CallHost, LogLevel, Sandbox, SandboxConfig};
+use stepwell_sandbox::{Call, CallContext, CallHost, Grants, LogLevel, Manifest, Sandbox, SandboxConfig};
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -52,7 +52,8 @@ impl Rig {
     pub fn open(runtime: &Handle, directory: &Path, wasm: Vec<u8>) -> anyhow::Result<Rig> {
         let bare = BareLoop::new(&wasm)?;
         let sandbox = Sandbox::open(SandboxConfig::new(directory)).context("the sandbox does not open")?;
-        let installed = runtime.block_on(sandbox.install(wasm)).context("the guest is refused")?;
+        let installed =
+            runtime.block_on(sandbox.install(wasm, &Manifest::default())).context("the guest is refused")?;
         Ok(Rig { bare, sandbox, digest: installed.digest.into() })
     }
 
@@ -110,7 +111,14 @@ fn call(host: &Arc<dyn CallHost>) -> Call {
         idempotency_key: "1001/2/0".to_owned(),
         task_token: None,
     };
-    Call { input: INPUT.to_owned(), context, timeout: CALL_TIMEOUT, host: Arc::clone(host) }
+    Call {
+        input: INPUT.to_owned(),
+        context,
+        grants: Arc::new(Grants::default()),
+        queue: Arc::from("bench"),
+        timeout: CALL_TIMEOUT,
+        host: Arc::clone(host),
+    }
 }
 
 /// Listens to nothing.

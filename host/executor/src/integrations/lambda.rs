@@ -25,6 +25,8 @@ pub struct FunctionCall {
     pub payload: String,
     /// ARN of the calling execution.
     pub execution_arn: String,
+    /// Whose call it is: the ARN of the calling state machine. Calls that wait take turns by it.
+    pub queue: String,
     /// Name of the calling state.
     pub state_name: String,
     /// Retries made before this attempt.
@@ -105,6 +107,7 @@ impl Integration for Lambda {
             qualifier: invocation.qualifier.clone(),
             payload: invocation.payload.clone(),
             execution_arn: request.execution_arn.clone(),
+            queue: machine_of(&request.execution_arn).to_owned(),
             state_name: request.state_name,
             attempt: request.attempt,
             idempotency_key: request.idempotency_key,
@@ -189,6 +192,11 @@ impl Invocation {
             }
         }
     }
+}
+
+/// The part of an execution's ARN that all executions of its machine share: everything before its name.
+fn machine_of(execution_arn: &str) -> &str {
+    execution_arn.rsplit_once(':').map_or(execution_arn, |(machine, _)| machine)
 }
 
 /// The name and qualifier in a function's full ARN, partial ARN or name (API: FunctionName).

@@ -42,7 +42,7 @@ async fn constants_errors_and_long_results() {
 async fn log_lines_outputs_and_heartbeats_reach_the_host() {
     let fixture = Fixture::new();
     let wasm = stub(r#"{"behaviour":"log_and_heartbeat"}"#);
-    let digest = fixture.sandbox.install(wasm).await.unwrap().digest;
+    let digest = fixture.install(wasm).await.unwrap().digest;
     let host = Arc::new(Recorder::default());
     fixture.sandbox.invoke(&digest, call_for("{}", Arc::clone(&host))).await.unwrap();
     let expected = [

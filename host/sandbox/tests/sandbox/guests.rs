@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use stepwell_sandbox::{
-    Call, CallContext, CallError, CallHost, CallOutput, LogLevel, Sandbox, SandboxConfig,
+    Call, CallContext, CallError, CallHost, CallOutput, Grants, InstallError, InstalledModule, LogLevel,
+    Manifest, Sandbox, SandboxConfig,
 };
 use tokio::sync::Semaphore;
 
@@ -72,9 +73,14 @@ impl Fixture {
         Self { sandbox: Sandbox::open(config).unwrap(), directory }
     }
 
+    /// Installs a module that gets nothing.
+    pub(crate) async fn install(&self, wasm: Vec<u8>) -> Result<InstalledModule, InstallError> {
+        self.sandbox.install(wasm, &Manifest::default()).await
+    }
+
     /// Installs a module and calls it once.
     pub(crate) async fn run(&self, wasm: Vec<u8>, input: &str) -> Result<String, CallError> {
-        let digest = self.sandbox.install(wasm).await.unwrap().digest;
+        let digest = self.install(wasm).await.unwrap().digest;
         self.sandbox.invoke(&digest, call(input)).await.map(|CallOutput { result }| result)
     }
 
@@ -123,5 +129,6 @@ pub(crate) fn call_for(input: &str, host: Arc<Recorder>) -> Call {
         idempotency_key: "orders/1/7".into(),
         task_token: Some("token".into()),
     };
-    Call { input: input.into(), context, timeout: Duration::from_secs(10), host }
+    let (grants, queue) = (Arc::new(Grants::default()), Arc::from("orders"));
+    Call { input: input.into(), context, grants, queue, timeout: Duration::from_secs(10), host }
 }

@@ -5,7 +5,7 @@ use stepwell_sandbox::{InstallError, ModuleKind};
 
 /// Installs a module and returns why it was refused.
 async fn refusal(fixture: &Fixture, wasm: impl Into<Vec<u8>>) -> InstallError {
-    fixture.sandbox.install(wasm.into()).await.unwrap_err()
+    fixture.install(wasm.into()).await.unwrap_err()
 }
 
 fn wat(text: &str) -> Vec<u8> {
@@ -16,23 +16,23 @@ fn wat(text: &str) -> Vec<u8> {
 async fn a_task_is_installed_once() {
     let fixture = Fixture::new();
     let wasm = guest("ship_order");
-    let first = fixture.sandbox.install(wasm.clone()).await.unwrap();
+    let first = fixture.install(wasm.clone()).await.unwrap();
     assert_eq!(first.digest.len(), 64);
     assert_eq!(first.kind, ModuleKind::Component);
     assert_eq!(first.size_bytes, wasm.len() as u64);
     assert!(first.imports.iter().any(|name| name == "stepwell:task/log@0.1.0"), "{:?}", first.imports);
-    let second = fixture.sandbox.install(wasm).await.unwrap();
+    let second = fixture.install(wasm).await.unwrap();
     assert_eq!(second.compile_milliseconds, 0);
     assert_eq!(second.digest, first.digest);
-    let patched = fixture.sandbox.install(stub(r#"{"behaviour":"return_context"}"#)).await.unwrap();
-    let unpatched = fixture.sandbox.install(guest("stub")).await.unwrap();
+    let patched = fixture.install(stub(r#"{"behaviour":"return_context"}"#)).await.unwrap();
+    let unpatched = fixture.install(guest("stub")).await.unwrap();
     assert_ne!(patched.digest, unpatched.digest);
 }
 
 #[tokio::test]
 async fn removing_takes_the_module_away() {
     let fixture = Fixture::new();
-    let digest = fixture.sandbox.install(guest("stub")).await.unwrap().digest;
+    let digest = fixture.install(guest("stub")).await.unwrap().digest;
     fixture.sandbox.remove(&digest).await.unwrap();
     fixture.sandbox.remove(&digest).await.unwrap();
     fixture.sandbox.remove("no digest").await.unwrap();

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 async fn calls_beyond_the_pool_queue() {
     let fixture = Fixture::with(|config| config.max_concurrent_calls = 8);
     let sleeper = stub(r#"{"behaviour":"sleep_then_return_event","seconds":0.05}"#);
-    let digest = fixture.sandbox.install(sleeper).await.unwrap().digest;
+    let digest = fixture.install(sleeper).await.unwrap().digest;
     let started = Instant::now();
     let mut calls = JoinSet::new();
     for number in 0..40 {
@@ -29,8 +29,8 @@ async fn calls_beyond_the_pool_queue() {
 #[tokio::test]
 async fn busy_guests_leave_turns_for_a_light_call() {
     let fixture = Fixture::new();
-    let light = fixture.sandbox.install(guest("stub")).await.unwrap().digest;
-    let busy = fixture.sandbox.install(guest("hostile")).await.unwrap().digest;
+    let light = fixture.install(guest("stub")).await.unwrap().digest;
+    let busy = fixture.install(guest("hostile")).await.unwrap().digest;
     let mut loops = eight_busy_guests(&fixture, &busy).await;
     let started = Instant::now();
     for _ in 0..20 {
@@ -46,7 +46,7 @@ async fn busy_guests_leave_turns_for_a_light_call() {
 #[tokio::test]
 async fn an_abandoned_call_frees_its_place() {
     let fixture = Fixture::with(|config| config.max_concurrent_calls = 8);
-    let busy = fixture.sandbox.install(guest("hostile")).await.unwrap().digest;
+    let busy = fixture.install(guest("hostile")).await.unwrap().digest;
     for _ in 0..3 {
         let mut loops = eight_busy_guests(&fixture, &busy).await;
         let ninth = fixture.sandbox.invoke(&busy, call(r#"{"do":"env"}"#));
@@ -61,7 +61,7 @@ async fn an_abandoned_call_frees_its_place() {
 #[tokio::test]
 async fn a_closed_sandbox_ends_its_guests() {
     let fixture = Fixture::new();
-    let digest = fixture.sandbox.install(guest("hostile")).await.unwrap().digest;
+    let digest = fixture.install(guest("hostile")).await.unwrap().digest;
     let (gone, mut all_gone) = tokio::sync::mpsc::channel::<()>(1);
     let host = Arc::new(Listener { started: Semaphore::new(0), _gone: gone });
     let sandbox = fixture.sandbox.clone();
@@ -108,7 +108,7 @@ async fn eight_busy_guests(fixture: &Fixture, digest: &str) -> JoinSet<()> {
 #[tokio::test]
 async fn calls_of_a_module_that_is_not_loaded_load_it_once() {
     let fixture = Fixture::new();
-    let digest = fixture.sandbox.install(guest("stub")).await.unwrap().digest;
+    let digest = fixture.install(guest("stub")).await.unwrap().digest;
     let fixture = fixture.restart();
     let mut calls = JoinSet::new();
     for _ in 0..50 {

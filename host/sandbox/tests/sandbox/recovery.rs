@@ -14,7 +14,7 @@ fn only_file(directory: &Path, folder: &str) -> PathBuf {
 /// Installs the stub, damages the directory, restarts, and calls it.
 async fn after(damage: impl FnOnce(&Path)) -> (Fixture, Result<String, String>) {
     let fixture = Fixture::new();
-    let digest = fixture.sandbox.install(guest("stub")).await.unwrap().digest;
+    let digest = fixture.install(guest("stub")).await.unwrap().digest;
     damage(fixture.directory.path());
     let fixture = fixture.restart();
     let outcome = fixture.sandbox.invoke(&digest, call("[7]")).await;

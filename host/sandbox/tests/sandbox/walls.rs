@@ -18,7 +18,7 @@ async fn a_panic_is_a_trap_with_message_and_function_names() {
 #[tokio::test]
 async fn a_busy_loop_meets_its_deadline() {
     let fixture = Fixture::new();
-    let digest = fixture.sandbox.install(guest("hostile")).await.unwrap().digest;
+    let digest = fixture.install(guest("hostile")).await.unwrap().digest;
     let started = Instant::now();
     let timeout = Duration::from_millis(200);
     let error =
@@ -33,7 +33,7 @@ async fn a_busy_loop_meets_its_deadline() {
 #[tokio::test]
 async fn a_sleeper_meets_its_deadline_inside_the_host() {
     let fixture = Fixture::new();
-    let digest = fixture.sandbox.install(guest("hostile")).await.unwrap().digest;
+    let digest = fixture.install(guest("hostile")).await.unwrap().digest;
     let timeout = Duration::from_millis(100);
     let sleeper = Call { timeout, ..call(r#"{"do":"sleep","seconds":3600}"#) };
     let error = fixture.sandbox.invoke(&digest, sleeper).await.unwrap_err();
@@ -72,7 +72,7 @@ async fn results_end_at_their_limit() {
 #[tokio::test]
 async fn logs_end_at_their_limit() {
     let fixture = Fixture::with(|config| config.max_log_bytes = 10_000);
-    let digest = fixture.sandbox.install(guest("hostile")).await.unwrap().digest;
+    let digest = fixture.install(guest("hostile")).await.unwrap().digest;
     let host = Arc::new(Recorder::default());
     let spam = call_for(r#"{"do":"spam-log","bytes":10000000}"#, Arc::clone(&host));
     let output = fixture.sandbox.invoke(&digest, spam).await.unwrap();
@@ -128,7 +128,7 @@ async fn files_and_environment_are_out_of_reach() {
 async fn nothing_stays_in_memory_between_calls() {
     // A module that answers with a counter in its memory always answers with the first number.
     let fixture = Fixture::new();
-    let digest = fixture.sandbox.install(counting()).await.unwrap().digest;
+    let digest = fixture.install(counting()).await.unwrap().digest;
     for _ in 0..50 {
         assert_eq!(fixture.sandbox.invoke(&digest, call("0")).await.unwrap().result, "1");
     }

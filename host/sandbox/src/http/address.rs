@@ -1,0 +1,1 @@
+//! Which addresses are public. Everything else needs a rule that names it.
