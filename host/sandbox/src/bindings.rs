@@ -7,5 +7,6 @@
 wasmtime::component::bindgen!({
     path: "../../wit",
     world: "task",
+    imports: { default: trappable },
     exports: { default: async },
 });

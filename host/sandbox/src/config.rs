@@ -2,6 +2,7 @@
 
 use crate::limits;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Settings of a sandbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,8 +18,19 @@ pub struct SandboxConfig {
     pub max_module_bytes: u64,
     /// Length of a result, in bytes of JSON text.
     pub max_result_bytes: u64,
-    /// Log text kept per call, in bytes; standard output and error count too.
+    /// Log text kept per call, in bytes; standard output and error count too. What is beyond it is dropped.
     pub max_log_bytes: u64,
+    /// Text that a call may write at all, in bytes, kept or dropped. Beyond it the call ends.
+    pub max_output_bytes: u64,
+    /// Time on a processor that a call may use.
+    pub max_cpu: Duration,
+    /// Linear memory of all calls together, in bytes: what would not fit waits.
+    pub total_memory_bytes: u64,
+    /// Calls that may wait for their turn; more are refused.
+    pub max_waiting_calls: usize,
+    /// The program that compiles uploads in a process of its own, as `compile::child` expects it; none: this process
+    /// compiles, and a hostile upload can take its time and memory.
+    pub compiler: Option<PathBuf>,
 }
 
 impl SandboxConfig {
@@ -31,6 +43,11 @@ impl SandboxConfig {
             max_module_bytes: limits::DEFAULT_MODULE_BYTES,
             max_result_bytes: limits::DEFAULT_RESULT_BYTES,
             max_log_bytes: limits::DEFAULT_LOG_BYTES,
+            max_output_bytes: limits::DEFAULT_OUTPUT_BYTES,
+            max_cpu: limits::MAX_CALL_TIMEOUT,
+            total_memory_bytes: default_total_memory_bytes(),
+            max_waiting_calls: limits::DEFAULT_WAITING_CALLS,
+            compiler: None,
         }
     }
 
@@ -48,9 +65,11 @@ impl SandboxConfig {
     }
 }
 
-/// Cuts the wish to what half of the process's memory maps can carry; the other half stays for everything else.
+/// Cuts the wish to what the process's memory maps can carry, beside those that everything else needs.
 fn call_slots(wanted: u32, max_map_count: Option<u64>) -> u32 {
-    let bound = max_map_count.map_or(u64::from(u32::MAX), |maps| maps / 2 / limits::MAPS_PER_CALL);
+    let bound = max_map_count.map_or(u64::from(u32::MAX), |maps| {
+        maps.saturating_sub(limits::RESERVED_MAPS) / limits::MAPS_PER_CALL
+    });
     let bound = u32::try_from(bound).unwrap_or(u32::MAX);
     wanted.min(bound).max(limits::MIN_CONCURRENT_CALLS)
 }
@@ -60,6 +79,15 @@ fn max_map_count() -> Option<u64> {
     std::fs::read_to_string("/proc/sys/vm/max_map_count").ok()?.trim().parse().ok()
 }
 
+/// Returns three quarters of the machine's memory; a fixed amount where that is unknown.
+fn default_total_memory_bytes() -> u64 {
+    let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let kib = text
+        .lines()
+        .find_map(|line| line.strip_prefix("MemTotal:")?.trim().strip_suffix(" kB")?.parse().ok());
+    kib.map_or(limits::FALLBACK_TOTAL_MEMORY_BYTES, |kib: u64| kib.saturating_mul(1_024) / 4 * 3)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -67,7 +95,7 @@ mod tests {
     #[test]
     fn call_slots_follow_the_systems_bound() {
         assert_eq!(call_slots(1_000, Some(65_530)), 1_000);
-        assert_eq!(call_slots(100_000, Some(65_530)), 5_460);
+        assert_eq!(call_slots(100_000, Some(65_530)), 10_239);
         assert_eq!(call_slots(100_000, None), 100_000);
         assert_eq!(call_slots(1, Some(65_530)), limits::MIN_CONCURRENT_CALLS);
     }

@@ -8,6 +8,7 @@
 use crate::bindings::Task;
 use crate::config::SandboxConfig;
 use crate::error::SandboxError;
+use crate::filesystem;
 use crate::limits;
 use crate::state::CallState;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -16,15 +17,26 @@ use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAlloc
 
 /// Builds the engine with room for so many calls at once.
 pub(crate) fn build(config: &SandboxConfig, call_slots: u32) -> Result<Engine, SandboxError> {
+    let mut settings = settings();
+    settings.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(config, call_slots)?));
+    Engine::new(&settings).map_err(|error| setup(&error))
+}
+
+/// Builds an engine that compiles for the one that runs, and has no room for any call.
+pub(crate) fn for_compiling() -> Result<Engine, SandboxError> {
+    Engine::new(&settings()).map_err(|error| setup(&error))
+}
+
+/// What compiled code depends on.
+fn settings() -> Config {
     let mut settings = Config::new();
     settings
         .epoch_interruption(true)
         .memory_init_cow(true)
         .concurrency_support(false)
         .max_wasm_stack(limits::MAX_WASM_STACK_BYTES)
-        .async_stack_size(limits::FIBRE_STACK_BYTES)
-        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(config, call_slots)?));
-    Engine::new(&settings).map_err(|error| setup(&error))
+        .async_stack_size(limits::FIBRE_STACK_BYTES);
+    settings
 }
 
 /// Sizes the pool. `slots_needed` in `loaded.rs` relies on these numbers.
@@ -51,10 +63,12 @@ fn pool(config: &SandboxConfig, call_slots: u32) -> Result<PoolingAllocationConf
     Ok(pool)
 }
 
-/// Links what modules may import: world `task`, and WASI 0.2 with nothing granted (`CallState` holds no grants).
+/// Links what modules may import: world `task`, WASI 0.2 and its HTTP. What of it is granted, each call's `CallState` says.
 pub(crate) fn linker(engine: &Engine) -> Result<Linker<CallState>, SandboxError> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker).map_err(|error| setup(&error))?;
+    filesystem::add_to_linker(&mut linker, CallState::files).map_err(|error| setup(&error))?;
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker).map_err(|error| setup(&error))?;
     Task::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)
         .map_err(|error| setup(&error))?;
     Ok(linker)
@@ -71,4 +85,15 @@ pub(crate) fn compatibility(engine: &Engine) -> u64 {
 /// Makes an error of this crate from one of wasmtime's at start.
 fn setup(error: &wasmtime::Error) -> SandboxError {
     SandboxError::Setup(format!("{error:#}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_compiling_engine_makes_the_running_one_takes() {
+        let running = build(&SandboxConfig::new("unused"), limits::MIN_CONCURRENT_CALLS).unwrap();
+        assert_eq!(compatibility(&running), compatibility(&for_compiling().unwrap()));
+    }
 }

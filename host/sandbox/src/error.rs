@@ -21,6 +21,9 @@ pub enum SandboxError {
     /// wasmtime or the guests' runtime cannot be set up with these settings.
     #[error("the sandbox cannot start: {0}")]
     Setup(String),
+    /// The directories of a call cannot be had.
+    #[error("files for the module: {0}")]
+    Files(String),
     /// Background work of the sandbox ended without a result.
     #[error("background work failed: {0}")]
     Background(String),
@@ -48,24 +51,42 @@ pub enum InstallError {
     /// A core module instead of a component.
     #[error(
         "this is a core module, and none of its exports is a known entry (it exports {}): \
-         build a component, for instance for the target wasm32-wasip2",
+         export _start (a program) or stepwell:task/handler@0.1.0#run, or build a component",
         list(exports)
     )]
     CoreModule {
         /// Names of its exports.
         exports: Vec<String>,
     },
-    /// A component that does not implement world `task`.
-    #[error("the component does not export stepwell:task/handler@0.1 (it exports {})", list(exports))]
+    /// A component without any of the entries.
+    #[error(
+        "the component exports none of stepwell:task/handler@0.1, wasi:cli/run@0.2 and wasi:http/incoming-handler@0.2 \
+         (it exports {})",
+        list(exports)
+    )]
     MissingExport {
         /// Names of its exports.
         exports: Vec<String>,
     },
-    /// The component asks for something that the sandbox does not have.
-    #[error("the component imports {name}, which the sandbox does not provide")]
+    /// The module asks for something that the sandbox does not have.
+    #[error("the module imports {}, which the sandbox does not provide", list(names))]
     UnknownImport {
-        /// Name of the import.
-        name: String,
+        /// Names of the imports.
+        names: Vec<String>,
+    },
+    /// The module asks for something that its manifest does not grant.
+    #[error("the module imports {}, which its manifest does not grant: {grant}", list(names))]
+    NotGranted {
+        /// Names of the imports.
+        names: Vec<String>,
+        /// What the manifest would have to say.
+        grant: &'static str,
+    },
+    /// A core module that cannot be made a component.
+    #[error("the core module cannot be made a component: {reason}")]
+    DoesNotAdapt {
+        /// What stands in the way.
+        reason: String,
     },
     /// Imports or exports have known names and unknown types, or lack a function.
     #[error("the component does not fit the sandbox: {reason}")]
@@ -85,6 +106,15 @@ pub enum InstallError {
         /// What the compiler said.
         reason: String,
     },
+    /// Compiling took more time or memory than an upload may take.
+    #[error("the module does not compile: {reason}")]
+    CompileLimit {
+        /// Which bound it met.
+        reason: String,
+    },
+    /// The manifest does not make sense.
+    #[error(transparent)]
+    Manifest(#[from] crate::manifest::ManifestError),
     /// Not the module's fault.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
@@ -101,12 +131,38 @@ pub enum CallError {
         /// The text that the module wrote.
         cause: String,
     },
+    /// A command ended with a status other than 0, without naming an error.
+    #[error("the module ended with exit status {status}{}", quoted("standard error ends with:", said))]
+    Exit {
+        /// The exit status. Programs of WASI 0.2 can only say 1.
+        status: i32,
+        /// The end of its standard error.
+        said: String,
+    },
+    /// A web server answered with a status other than 2xx, without naming an error.
+    #[error("the module answered with status {status}{}", quoted("its answer begins with:", said))]
+    HttpStatus {
+        /// The status.
+        status: u16,
+        /// The beginning of the body.
+        said: String,
+        /// The error's name: `Sandbox.HttpStatus.` and the status.
+        name: String,
+    },
     /// The call did not end within its time.
     #[error("the module did not finish within {} ms{}", timeout.as_millis(), place(backtrace.as_deref()))]
     Timeout {
         /// The time it was given.
         timeout: Duration,
         /// Where it was, when it was computing rather than waiting.
+        backtrace: Option<String>,
+    },
+    /// The call used more time on a processor than it may.
+    #[error("the module used more than {} ms of a processor{}", limit.as_millis(), place(backtrace.as_deref()))]
+    CpuExceeded {
+        /// The time it was given.
+        limit: Duration,
+        /// Where it was.
         backtrace: Option<String>,
     },
     /// The module asked for more memory than it may have.
@@ -119,13 +175,57 @@ pub enum CallError {
         /// The limit.
         limit_bytes: u64,
     },
-    /// The module broke off: a panic, a bad memory access, a full stack, an exit.
+    /// All calls together use the memory that the operator set aside. Another try waits for room.
+    #[error("the host's memory for modules is used up: {wanted_bytes} bytes wanted")]
+    HostOutOfMemory {
+        /// What it would have had, had there been room.
+        wanted_bytes: u64,
+    },
+    /// The module's tables have more entries than they may.
+    #[error("the module's tables have more entries than their limit: {wanted} wanted, {limit} allowed")]
+    TableExceeded {
+        /// What they would have had.
+        wanted: u64,
+        /// The limit.
+        limit: u64,
+    },
+    /// The module called itself, or others, deeper than the stack goes.
+    #[error("{message}")]
+    StackOverflow {
+        /// What happened and where.
+        message: String,
+    },
+    /// The module broke off: a panic, a bad memory access, an exit.
     #[error("{message}")]
     Trap {
         /// What happened, the end of its standard error, and where in the code.
         message: String,
     },
-    /// The result is longer than `SandboxConfig::max_result_bytes`.
+    /// The module wrote more to log, standard output and standard error than any of it is kept.
+    #[error("the module wrote more than {limit_bytes} bytes of output")]
+    OutputExceeded {
+        /// The limit.
+        limit_bytes: u64,
+    },
+    /// The module holds more files and directories open than it may.
+    #[error("the module has more than {limit} files open")]
+    TooManyOpenFiles {
+        /// The limit.
+        limit: u64,
+    },
+    /// The module holds more handles (streams, timers, requests) than it may.
+    #[error("the module holds more than {limit} handles")]
+    TooManyHandles {
+        /// The limit.
+        limit: u64,
+    },
+    /// The module's scratch directory is full.
+    #[error("the module's scratch directory holds more than {limit_bytes} bytes")]
+    ScratchFull {
+        /// The limit.
+        limit_bytes: u64,
+    },
+    /// The result is longer than it may be.
     #[error("the module's result is longer than the {limit_bytes} bytes that are accepted")]
     ResultTooLarge {
         /// The limit.
@@ -137,6 +237,9 @@ pub enum CallError {
         /// What the parser said.
         reason: String,
     },
+    /// So many calls wait that this one was refused. Another try may succeed.
+    #[error("too many module calls are waiting")]
+    Overloaded,
     /// No module with that digest is installed.
     #[error("no module with the digest {digest} is installed")]
     UnknownModule {
@@ -149,15 +252,26 @@ pub enum CallError {
 }
 
 impl CallError {
-    /// Returns the error name that Retriers and Catchers match.
+    /// Returns the error name that Retriers and Catchers match; `docs/errors.md` lists them.
     pub fn name(&self) -> &str {
         match self {
             Self::Task { error, .. } => error,
+            Self::Exit { .. } => "Sandbox.Exit",
+            Self::HttpStatus { name, .. } => name,
             Self::Timeout { .. } => "Sandbox.Timeout",
+            Self::CpuExceeded { .. } => "Sandbox.CpuExceeded",
             Self::OutOfMemory { .. } => "Sandbox.OutOfMemory",
+            Self::HostOutOfMemory { .. } => "Sandbox.HostOutOfMemory",
+            Self::TableExceeded { .. } => "Sandbox.TableExceeded",
+            Self::StackOverflow { .. } => "Sandbox.StackOverflow",
             Self::Trap { .. } => "Sandbox.Trap",
+            Self::OutputExceeded { .. } => "Sandbox.OutputExceeded",
+            Self::TooManyOpenFiles { .. } => "Sandbox.TooManyOpenFiles",
+            Self::TooManyHandles { .. } => "Sandbox.TooManyHandles",
+            Self::ScratchFull { .. } => "Sandbox.ScratchFull",
             Self::ResultTooLarge { .. } => "Sandbox.ResultTooLarge",
             Self::InvalidResult { .. } => "Sandbox.InvalidResult",
+            Self::Overloaded => "Sandbox.Overloaded",
             Self::UnknownModule { .. } => "Sandbox.UnknownModule",
             Self::Host(_) => "Sandbox.HostFailure",
         }
@@ -165,17 +279,55 @@ impl CallError {
 
     /// Returns the text for people, without the name.
     pub fn cause(&self) -> String {
-        match self {
-            Self::Task { cause, .. } => cause.clone(),
+        if let Self::Task { cause, .. } = self { cause.clone() } else { self.to_string() }
+    }
+
+    /// Tells whether the sandbox ended the call, rather than the module itself.
+    pub(crate) fn is_broken_off(&self) -> bool {
+        !matches!(
+            self,
+            Self::Task { .. } | Self::HttpStatus { .. } | Self::Overloaded | Self::UnknownModule { .. }
+        )
+    }
+
+    /// Changes every text that came from the module.
+    pub(crate) fn masked(mut self, mask: impl Fn(String) -> String) -> Self {
+        match &mut self {
+            Self::Task { error, cause } => {
+                *error = mask(std::mem::take(error));
+                *cause = mask(std::mem::take(cause));
+            }
+            Self::Exit { said: text, .. }
+            | Self::HttpStatus { said: text, .. }
+            | Self::StackOverflow { message: text }
+            | Self::Trap { message: text } => *text = mask(std::mem::take(text)),
             Self::Timeout { .. }
+            | Self::CpuExceeded { .. }
             | Self::OutOfMemory { .. }
-            | Self::Trap { .. }
+            | Self::HostOutOfMemory { .. }
+            | Self::TableExceeded { .. }
+            | Self::OutputExceeded { .. }
+            | Self::TooManyOpenFiles { .. }
+            | Self::TooManyHandles { .. }
+            | Self::ScratchFull { .. }
             | Self::ResultTooLarge { .. }
             | Self::InvalidResult { .. }
+            | Self::Overloaded
             | Self::UnknownModule { .. }
-            | Self::Host(_) => self.to_string(),
+            | Self::Host(_) => {}
         }
+        self
     }
+
+    /// Tells whether the host could not run the module, which says nothing about the module.
+    pub fn is_host_failure(&self) -> bool {
+        matches!(self, Self::UnknownModule { .. } | Self::Host(_))
+    }
+}
+
+/// Adds what the module said to a message, if it said anything.
+fn quoted(introduction: &str, said: &str) -> String {
+    if said.is_empty() { String::new() } else { format!("\n{introduction}\n{said}") }
 }
 
 /// Lists names for a message.

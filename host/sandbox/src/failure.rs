@@ -1,9 +1,16 @@
 //! From wasmtime's errors to [`CallError`]: the one place that decides what a broken call is called.
 
+use crate::backtrace;
+use crate::bounds::Bounds;
+use crate::capture::ResultExceeded;
+use crate::cpu::CpuPassed;
+use crate::entry::FromModule;
 use crate::error::CallError;
+use crate::filesystem::FilesExceeded;
 use crate::limits;
 use crate::memory::MemoryExceeded;
-use std::time::Duration;
+use crate::output::OutputExceeded;
+use wasmtime::component::ResourceTableError;
 use wasmtime::{Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
@@ -16,34 +23,22 @@ pub(crate) struct DeadlinePassed;
 /// this crate fail when the text changes.
 const COPY_LIMIT: &str = "fuel allocated for hostcalls has been exhausted";
 
-/// Names what ended a call.
-pub(crate) fn call_error(
-    error: &wasmtime::Error,
-    timeout: Duration,
-    max_result_bytes: u64,
-    error_tail: &str,
-) -> CallError {
-    let backtrace = error.downcast_ref::<WasmBacktrace>().map(ToString::to_string);
-    if error.is::<DeadlinePassed>() {
-        return CallError::Timeout {
-            timeout,
-            backtrace: backtrace.map(|text| cut(text, limits::MAX_CAUSE_CHARS)),
-        };
-    }
-    if let Some(exceeded) = error.downcast_ref::<MemoryExceeded>() {
-        let MemoryExceeded { wanted_bytes, limit_bytes } = *exceeded;
-        return CallError::OutOfMemory { wanted_bytes, limit_bytes };
+/// Names what ended a call. `error_tail` is the end of the module's standard error.
+pub(crate) fn call_error(error: &wasmtime::Error, bounds: &Bounds, error_tail: &str) -> CallError {
+    let backtrace = error.downcast_ref::<WasmBacktrace>().map(backtrace::text);
+    if let Some(exceeded) = exceeded(error, bounds, backtrace.as_deref()) {
+        return exceeded;
     }
     // While the result is copied no guest code runs; a guest that hands too much to `log` has a backtrace.
     let root = error.root_cause().to_string();
     if backtrace.is_none() && root.contains(COPY_LIMIT) {
-        return CallError::ResultTooLarge { limit_bytes: max_result_bytes };
+        return CallError::ResultTooLarge { limit_bytes: bounds.result_bytes };
     }
     let what = match error.downcast_ref::<I32Exit>() {
         Some(I32Exit(status)) => format!("the module called exit({status})"),
         None => root,
     };
-    if backtrace.is_none() && !error.is::<Trap>() && !error.is::<I32Exit>() {
+    if backtrace.is_none() && !error.is::<Trap>() && !error.is::<I32Exit>() && !error.is::<FromModule>() {
         return CallError::Host(format!("{error:#}"));
     }
     let mut message = what;
@@ -55,7 +50,47 @@ pub(crate) fn call_error(
         message.push('\n');
         message.push_str(&backtrace);
     }
-    CallError::Trap { message: cut(message, limits::MAX_CAUSE_CHARS) }
+    let message = cut(message, limits::MAX_CAUSE_CHARS);
+    match error.downcast_ref::<Trap>() {
+        Some(Trap::StackOverflow) => CallError::StackOverflow { message },
+        Some(_) | None => CallError::Trap { message },
+    }
+}
+
+/// Finds out which bound the call met, if it met one.
+fn exceeded(error: &wasmtime::Error, bounds: &Bounds, backtrace: Option<&str>) -> Option<CallError> {
+    let backtrace = || backtrace.map(|text| cut(text.to_owned(), limits::MAX_CAUSE_CHARS));
+    if error.is::<DeadlinePassed>() {
+        return Some(CallError::Timeout { timeout: bounds.timeout, backtrace: backtrace() });
+    }
+    if error.is::<CpuPassed>() {
+        return Some(CallError::CpuExceeded { limit: bounds.cpu, backtrace: backtrace() });
+    }
+    if let Some(exceeded) = error.downcast_ref::<MemoryExceeded>() {
+        return Some(match *exceeded {
+            MemoryExceeded::Own { wanted_bytes, limit_bytes } => {
+                CallError::OutOfMemory { wanted_bytes, limit_bytes }
+            }
+            MemoryExceeded::Host { wanted_bytes } => CallError::HostOutOfMemory { wanted_bytes },
+            MemoryExceeded::Tables { wanted, limit } => CallError::TableExceeded { wanted, limit },
+        });
+    }
+    if let Some(OutputExceeded { limit_bytes }) = error.downcast_ref::<OutputExceeded>() {
+        return Some(CallError::OutputExceeded { limit_bytes: *limit_bytes });
+    }
+    if let Some(ResultExceeded { limit_bytes }) = error.downcast_ref::<ResultExceeded>() {
+        return Some(CallError::ResultTooLarge { limit_bytes: *limit_bytes });
+    }
+    if let Some(exceeded) = error.downcast_ref::<FilesExceeded>() {
+        return Some(match *exceeded {
+            FilesExceeded::Scratch { limit_bytes } => CallError::ScratchFull { limit_bytes },
+            FilesExceeded::OpenFiles { limit } => CallError::TooManyOpenFiles { limit },
+        });
+    }
+    if matches!(error.downcast_ref::<ResourceTableError>(), Some(ResourceTableError::Full)) {
+        return Some(CallError::TooManyHandles { limit: limits::MAX_OPEN_HANDLES as u64 });
+    }
+    None
 }
 
 /// Takes over the module's own error, cut to the API's bounds.

@@ -5,6 +5,7 @@
 
 use crate::digest::Digest;
 use crate::error::SandboxError;
+use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -78,6 +79,19 @@ impl ModuleFiles {
             }
         }
         Ok(())
+    }
+
+    /// Returns the digests of everything that is there, whole or in part.
+    pub(crate) fn installed(&self) -> Result<Vec<String>, SandboxError> {
+        let mut digests = BTreeSet::new();
+        for folder in [&self.source, &self.compiled] {
+            for entry in fs::read_dir(folder).map_err(failure("read", folder))? {
+                let path = entry.map_err(failure("read", folder))?.path();
+                let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+                digests.extend(stem.filter(|stem| Digest::parse(stem).is_some()));
+            }
+        }
+        Ok(digests.into_iter().collect())
     }
 
     fn source_path(&self, digest: &Digest) -> PathBuf {
@@ -168,8 +182,10 @@ mod tests {
         files.write_compiled(&digest, b"code").unwrap();
         assert_eq!(files.read_source(&digest).unwrap().as_deref(), Some(&b"wasm"[..]));
         assert_eq!(files.read_compiled(&digest).unwrap().as_deref(), Some(&b"code"[..]));
+        assert_eq!(files.installed().unwrap(), [digest.to_string()]);
         files.remove(&digest).unwrap();
         files.remove(&digest).unwrap();
+        assert!(files.installed().unwrap().is_empty());
         assert!(!files.has_source(&digest));
         assert_eq!(folder_count(&files.source) + folder_count(&files.compiled), 0);
     }

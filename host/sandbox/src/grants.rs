@@ -17,6 +17,13 @@ pub struct Grants {
     pub directories: Vec<(PathBuf, String)>,
 }
 
+impl Grants {
+    /// Tells whether the call gets any directory.
+    pub(crate) fn has_files(&self) -> bool {
+        self.manifest.scratch.is_some() || !self.directories.is_empty()
+    }
+}
+
 impl std::fmt::Debug for Grants {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter

@@ -3,6 +3,7 @@
 //! A module is compiled when it is uploaded, never when it is first called, and it is on disk before anybody is told
 //! that it is installed.
 
+use crate::compile::CompileError;
 use crate::digest::Digest;
 use crate::error::{InstallError, SandboxError};
 use crate::inspect::{ModuleKind, inspect};
@@ -36,14 +37,15 @@ impl Sandbox {
     /// # Errors
     /// Every variant of [`InstallError`] says what is wrong with the upload; `Sandbox` is not the module's fault.
     pub async fn install(&self, wasm: Vec<u8>, manifest: &Manifest) -> Result<InstalledModule, InstallError> {
-        let _ = manifest;
+        manifest.check()?;
         let shared = &self.shared;
         // Parsing 50 MB of hostile bytes takes a while, too: the whole work happens away from the async threads.
         let permit = Arc::clone(&shared.compile_permits).acquire_owned().await;
         let loader = Arc::clone(&shared.loader);
         let max_module_bytes = shared.config.max_module_bytes;
+        let manifest = manifest.clone();
         let work = move || {
-            let installed = install(&loader, &wasm, max_module_bytes);
+            let installed = install(&loader, &wasm, &manifest, max_module_bytes);
             drop(permit);
             installed
         };
@@ -71,16 +73,17 @@ impl Sandbox {
 fn install(
     loader: &Loader,
     wasm: &[u8],
+    manifest: &Manifest,
     max_module_bytes: u64,
 ) -> Result<(InstalledModule, LoadedModule), InstallError> {
-    let inspection = inspect(wasm, max_module_bytes)?;
+    let inspection = inspect(wasm, manifest, max_module_bytes)?;
     let digest = Digest::of(wasm);
     let started = Instant::now();
     let mut compile_milliseconds = 0;
     let module = if let Some(module) = loader.load_compiled(&digest).map_err(refusal)? {
         module
     } else {
-        let module = loader.compile(&digest, wasm).map_err(refusal)?;
+        let module = loader.compile(&digest, wasm, inspection.core).map_err(refusal)?;
         compile_milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         module
     };
@@ -89,7 +92,7 @@ fn install(
     let installed = InstalledModule {
         digest: digest.to_string(),
         kind: inspection.kind,
-        adapted: false,
+        adapted: inspection.core.is_some(),
         size_bytes: wasm.len() as u64,
         compile_milliseconds,
         imports: inspection.imports,
@@ -100,7 +103,16 @@ fn install(
 /// Says in an uploader's words why a module cannot be made ready.
 fn refusal(error: LoadError) -> InstallError {
     match error {
-        LoadError::DoesNotCompile(reason) => InstallError::DoesNotCompile { reason },
+        LoadError::DoesNotCompile(CompileError::DoesNotAdapt(reason)) => {
+            InstallError::DoesNotAdapt { reason }
+        }
+        LoadError::DoesNotCompile(CompileError::DoesNotCompile(reason)) => {
+            InstallError::DoesNotCompile { reason }
+        }
+        LoadError::DoesNotCompile(CompileError::Limit(reason)) => InstallError::CompileLimit { reason },
+        LoadError::DoesNotCompile(CompileError::Host(reason)) => {
+            InstallError::Sandbox(SandboxError::Background(reason))
+        }
         LoadError::DoesNotLink(reason) => InstallError::DoesNotLink { reason },
         LoadError::Sandbox(error) => InstallError::Sandbox(error),
         // Only a look-up of a stored source can say this, and an installation brings its own.

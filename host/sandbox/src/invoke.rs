@@ -1,35 +1,45 @@
-//! One call: queue, take a fresh instance, run it on the guests' threads within its time, throw the instance away.
+//! One call: queue, take a fresh instance, run it within its bounds, throw the instance away.
 //!
-//! Nothing of a call survives it. Dropping the future of a call ends the call.
+//! Nothing of a call survives it. Dropping the future of a call ends the call. A call begins on its caller's thread: most are
+//! over before handing them to another would have paid. One that is not over at its first pause goes on on the threads
+//! for guests, and a module whose calls are not quick begins there.
 
-use crate::call::{Call, CallOutput};
+use crate::bounds::Bounds;
+use crate::call::{Call, CallOutput, LogLevel};
+use crate::cpu::{CpuClock, Polls};
 use crate::digest::Digest;
+use crate::epoch::Running;
 use crate::error::CallError;
-use crate::failure::{DeadlinePassed, call_error, task_error};
+use crate::failure::{DeadlinePassed, call_error};
+use crate::filesystem::CallFiles;
+use crate::inspect::{ModuleKind, core_of};
 use crate::limits;
 use crate::loaded::{LoadError, LoadedModule, Loader};
-use crate::sandbox::Sandbox;
-use crate::state::CallState;
+use crate::memory::MemoryBudget;
+use crate::output::CallLog;
+use crate::sandbox::{Sandbox, Shared};
+use crate::slots::{Held, QueueFull, Share};
+use crate::state::{CallParts, CallState};
 use serde::de::IgnoredAny;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+use std::time::Instant;
 use tokio::task::JoinHandle;
 use wasmtime::{Store, UpdateDeadline};
 
-/// The bounds of one call that come from the settings.
-#[derive(Clone, Copy)]
-struct Bounds {
-    timeout: Duration,
-    memory_limit_bytes: u64,
-    max_result_bytes: u64,
-    max_log_bytes: u64,
+/// What a call holds of the host while it runs. It is given back after the instance is.
+struct Place {
+    held: Arc<Mutex<Held>>,
+    _gate: Option<Held>,
+    _running: Running,
 }
 
 impl Sandbox {
     /// Runs a module once and returns its result.
     ///
-    /// Calls beyond the pool's size wait here, in order. The first call after a start loads the module from disk, and
-    /// compiles it again when the compiled file is missing, damaged or from another build.
+    /// Calls that find no room wait here; those of different queues take turns. The first call after a start loads the
+    /// module from disk, and compiles it again when the compiled file is missing, damaged or from another build.
     ///
     /// # Errors
     /// Every variant of [`CallError`].
@@ -37,23 +47,40 @@ impl Sandbox {
         let unknown = || CallError::UnknownModule { digest: digest.to_owned() };
         let key = Digest::parse(digest).ok_or_else(unknown)?;
         let module = self.module(&key).await?;
+        let bounds = Bounds::new(&self.shared.config, &call.grants.manifest.limits, call.timeout);
+        let place = self.place(&module, &call, &bounds).await.map_err(|QueueFull| CallError::Overloaded)?;
+        // Making and opening directories blocks.
+        let quick = module.begins_at_once() && !call.grants.has_files();
+        let mut guest = Box::pin(run(Arc::clone(&self.shared), Arc::clone(&module), call, bounds, place));
+        if quick && let Poll::Ready(outcome) = self.begin(&module, guest.as_mut()) {
+            return outcome;
+        }
+        AbortOnDrop(self.shared.runtime.handle.spawn(guest)).join().await
+    }
+
+    /// Runs a call on this thread until it is over or pauses.
+    fn begin<T>(&self, module: &LoadedModule, guest: Pin<&mut impl Future<Output = T>>) -> Poll<T> {
+        // Timers and background work of the call belong to the guests' runtime from the start.
+        let _entered = self.shared.runtime.handle.enter();
+        let started = Instant::now();
+        // Whoever goes on with the call polls it at once: nobody needs to be woken for this poll.
+        let polled = guest.poll(&mut Context::from_waker(Waker::noop()));
+        module.note_quickness(started.elapsed());
+        polled
+    }
+
+    /// Waits for the module's turn, then for a slot and memory.
+    async fn place(&self, module: &LoadedModule, call: &Call, bounds: &Bounds) -> Result<Place, QueueFull> {
         let shared = &self.shared;
-        let permits = Arc::clone(&shared.call_permits).acquire_many_owned(module.slots).await;
-        let permits = permits.map_err(|closed| CallError::Host(closed.to_string()))?;
-        let running = shared.ticker.run();
-        let bounds = Bounds {
-            timeout: call.timeout.min(limits::MAX_CALL_TIMEOUT),
-            memory_limit_bytes: shared.config.memory_limit_bytes,
-            max_result_bytes: shared.config.max_result_bytes,
-            max_log_bytes: shared.config.max_log_bytes,
+        let gate = match call.grants.manifest.limits.concurrent_calls {
+            None => None,
+            Some(limit) => {
+                let gate = module.gate(limit, shared.config.max_waiting_calls);
+                Some(gate.acquire(&call.queue, Share { slots: 1, memory_bytes: 0 }).await?)
+            }
         };
-        let guest = shared.runtime.handle.spawn(async move {
-            let outcome = run(&module, call, bounds).await;
-            // Only now: the instance is back in the pool, so the next call finds room there.
-            drop((permits, running));
-            outcome
-        });
-        AbortOnDrop(guest).join().await
+        let held = shared.slots.acquire(&call.queue, module.share(bounds)).await?;
+        Ok(Place { held: Arc::new(Mutex::new(held)), _gate: gate, _running: shared.ticker.run() })
     }
 
     /// Returns a module that is ready to run.
@@ -99,41 +126,83 @@ fn load(loader: &Loader, digest: &Digest) -> Result<LoadedModule, LoadError> {
         return Ok(loaded);
     }
     let wasm = loader.files.read_source(digest)?.ok_or(LoadError::Unknown)?;
-    loader.compile(digest, &wasm)
+    loader.compile(digest, &wasm, core_of(&wasm))
 }
 
 /// Runs one call in a store of its own.
-async fn run(module: &LoadedModule, call: Call, bounds: Bounds) -> Result<CallOutput, CallError> {
-    let Call { input, context, timeout: _, host, grants: _, queue: _ } = call;
-    let deadline = Instant::now() + bounds.timeout;
-    let state = CallState::new(context, host, deadline, bounds.memory_limit_bytes, bounds.max_log_bytes);
-    let mut store = Store::new(module.task.engine(), state);
+async fn run(
+    shared: Arc<Shared>,
+    module: Arc<LoadedModule>,
+    call: Call,
+    bounds: Bounds,
+    place: Place,
+) -> Result<CallOutput, CallError> {
+    let Call { input, context, timeout: _, grants, queue: _, host } = call;
+    let host_failure = |error: &dyn std::fmt::Display| CallError::Host(error.to_string());
+    let files = CallFiles::prepare(&shared.scratch, &grants, bounds.open_files)
+        .map_err(|error| host_failure(&error))?;
+    let polls = Arc::new(Polls::default());
+    let kind = module.entry.kind();
+    let (input, standard_input) =
+        if kind == ModuleKind::Command { (String::new(), Some(input)) } else { (input, None) };
+    let state = CallState::new(CallParts {
+        kind,
+        bounds,
+        context,
+        grants: &grants,
+        host,
+        deadline: Instant::now() + bounds.timeout,
+        memory: MemoryBudget::new(bounds.memory_bytes, bounds.table_elements, Arc::clone(&place.held)),
+        cpu: CpuClock::new(bounds.cpu, Arc::clone(&polls)),
+        files,
+        standard_input,
+    });
+    let state = state.map_err(|error| host_failure(&error))?;
+    let mut store = store(&module, state, &bounds);
+    // A busy guest meets its deadline at an epoch; the timer is for one that waits inside a host function.
+    let outcome =
+        tokio::time::timeout(bounds.timeout, counted(&polls, module.entry.call(&mut store, input))).await;
+    let state = store.data();
+    state.log.finish();
+    module.note_memory(state.memory.used_bytes());
+    let outcome = match outcome {
+        Err(_) => Err(CallError::Timeout { timeout: bounds.timeout, backtrace: None }),
+        Ok(Err(error)) => Err(call_error(&error, &bounds, &state.log.error_tail())),
+        Ok(Ok(outcome)) => outcome.and_then(|result| checked(result, bounds.result_bytes)),
+    };
+    let outcome = outcome.map_err(|error| told(error, &state.log));
+    // The instance goes back to the pool before its place does, so that the next call finds room there.
+    drop(store);
+    drop(place);
+    outcome
+}
+
+/// Counts how often a call is polled.
+async fn counted<T>(polls: &Polls, call: impl Future<Output = T>) -> T {
+    let mut call = std::pin::pin!(call);
+    std::future::poll_fn(|context| {
+        polls.next();
+        call.as_mut().poll(context)
+    })
+    .await
+}
+
+/// Makes the store of a call.
+fn store(module: &LoadedModule, state: CallState, bounds: &Bounds) -> Store<CallState> {
+    let mut store = Store::new(module.entry.engine(), state);
     store.limiter(|state| &mut state.memory);
-    let hostcall_bytes = bounds.max_result_bytes.saturating_add(limits::HOSTCALL_SLACK_BYTES);
+    let hostcall_bytes = bounds.result_bytes.saturating_add(limits::HOSTCALL_SLACK_BYTES);
     store.set_hostcall_fuel(usize::try_from(hostcall_bytes).unwrap_or(usize::MAX));
     store.set_epoch_deadline(1);
-    store.epoch_deadline_callback(|context| {
-        if Instant::now() >= context.data().deadline {
+    store.epoch_deadline_callback(|mut context| {
+        let state = context.data_mut();
+        if Instant::now() >= state.deadline {
             return Err(DeadlinePassed.into());
         }
-        Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))
+        state.cpu.charge()?;
+        Ok(UpdateDeadline::YieldCustom(1, Box::pin(state.cpu.yield_now())))
     });
-    // A busy guest meets its deadline at an epoch; the timer is for one that waits inside a host function.
-    let outcome = tokio::time::timeout(bounds.timeout, async {
-        let task = module.task.instantiate_async(&mut store).await?;
-        task.stepwell_task_handler().call_run(&mut store, &input).await
-    });
-    let outcome = outcome.await;
-    store.data().log.finish();
-    match outcome {
-        Err(_) => Err(CallError::Timeout { timeout: bounds.timeout, backtrace: None }),
-        Ok(Err(error)) => {
-            let error_tail = store.data().log.error_tail();
-            Err(call_error(&error, bounds.timeout, bounds.max_result_bytes, &error_tail))
-        }
-        Ok(Ok(Err(error))) => Err(task_error(error.error, error.cause)),
-        Ok(Ok(Ok(result))) => checked(result, bounds.max_result_bytes),
-    }
+    store
 }
 
 /// Accepts a result that is JSON and short enough.
@@ -145,6 +214,15 @@ fn checked(result: String, limit_bytes: u64) -> Result<CallOutput, CallError> {
         Ok(IgnoredAny) => Ok(CallOutput { result }),
         Err(error) => Err(CallError::InvalidResult { reason: error.to_string() }),
     }
+}
+
+/// Writes what the sandbox ended a call with to the call's log, and keeps secrets out of what a workflow sees.
+fn told(error: CallError, log: &CallLog) -> CallError {
+    let error = error.masked(|text| log.masked(&text).into_owned());
+    if error.is_broken_off() {
+        log.message(LogLevel::Error, &format!("{}: {error}", error.name()));
+    }
+    error
 }
 
 /// A running guest that ends when nobody waits for it any more.

@@ -9,12 +9,22 @@
 //! environment. Nothing is compiled on an async thread, and no guest runs on the caller's threads. Every bound has a
 //! name in [`limits`] or [`SandboxConfig`].
 
+mod adapt;
 mod artifact;
+mod backtrace;
 mod bindings;
+mod bounds;
 mod call;
+mod capture;
+mod carried;
+mod clocks;
+pub mod compile;
 mod config;
+mod cpu;
+mod describe;
 mod digest;
 mod engine;
+mod entry;
 pub mod epoch;
 mod error;
 mod failure;
@@ -32,10 +42,14 @@ mod memory;
 mod output;
 pub mod precompiled;
 mod sandbox;
+mod slots;
 mod state;
+mod stored;
 
 pub use call::{Call, CallContext, CallHost, CallOutput, LogLevel};
+pub use compile::componentize;
 pub use config::SandboxConfig;
+pub use describe::{ImportAccess, Memories, ModuleDescription, ModuleImport, Tables, Tool, describe};
 pub use error::{CallError, InstallError, SandboxError};
 pub use grants::Grants;
 pub use inspect::ModuleKind;

@@ -16,6 +16,12 @@ pub const DEFAULT_MODULE_BYTES: u64 = 50 << 20;
 pub const DEFAULT_RESULT_BYTES: u64 = 6 << 20;
 /// Default of `SandboxConfig::max_log_bytes`.
 pub const DEFAULT_LOG_BYTES: u64 = 256 << 10;
+/// Default of `SandboxConfig::max_output_bytes`: a flood, not a talkative task.
+pub const DEFAULT_OUTPUT_BYTES: u64 = 64 << 20;
+/// Default of `SandboxConfig::max_waiting_calls`.
+pub const DEFAULT_WAITING_CALLS: usize = 100_000;
+/// `SandboxConfig::total_memory_bytes` where the machine's memory is unknown.
+pub(crate) const FALLBACK_TOTAL_MEMORY_BYTES: u64 = 4 << 30;
 
 /// Longest time a call may be given. Longer wishes are cut to it.
 pub const MAX_CALL_TIMEOUT: Duration = Duration::from_hours(366 * 24);
@@ -41,8 +47,34 @@ pub(crate) const IDLE_TICKS: u32 = 100;
 pub(crate) const MAX_WASM_STACK_BYTES: usize = 512 << 10;
 /// Stack of the fibre that a call runs on, in bytes: the guest's and the host functions' above it.
 pub(crate) const FIBRE_STACK_BYTES: usize = 2 << 20;
-/// Entries of one table.
+/// A page of linear memory, in bytes.
+pub(crate) const WASM_PAGE_BYTES: u64 = 64 << 10;
+/// Entries of all tables of a call together, and of each.
 pub(crate) const MAX_TABLE_ELEMENTS: usize = 100_000;
+/// Files and directories that one call may have open.
+pub(crate) const MAX_OPEN_FILES: u64 = 64;
+/// Requests that one call may have under way.
+pub(crate) const MAX_HTTP_REQUESTS: usize = 64;
+/// Memory maps that stay for everything but calls: libraries, threads, heap.
+pub(crate) const RESERVED_MAPS: u64 = 4_096;
+
+/// Longest time that one upload may be compiled for, in a process of its own.
+pub(crate) const MAX_COMPILE_TIME: Duration = Duration::from_secs(180);
+/// Processor time of that process: two cores for as long.
+pub(crate) const MAX_COMPILE_CPU_SECONDS: u64 = 360;
+/// Address space of that process, in bytes. The largest interpreters take 400 MiB of memory.
+pub(crate) const MAX_COMPILE_ADDRESS_SPACE_BYTES: u64 = 6 << 30;
+/// How much that process stands back behind others.
+pub(crate) const COMPILE_NICENESS: i32 = 10;
+/// Longest machine code that is taken from it, in bytes.
+pub(crate) const MAX_CODE_BYTES: u64 = 1 << 30;
+
+/// A call that has not ended after this long is moved to the threads for guests.
+pub(crate) const QUICK_CALL: Duration = Duration::from_micros(300);
+/// Calls of a module that begin on the threads for guests after one that was not quick.
+pub(crate) const SLOW_STREAK: u32 = 64;
+/// Shortest secret that is looked for in logs: shorter texts occur by chance.
+pub(crate) const MIN_MASKED_SECRET_BYTES: usize = 4;
 /// Handles (streams, pollables) that one call may hold open.
 pub(crate) const MAX_OPEN_HANDLES: usize = 1_000;
 /// Random bytes that a guest may ask for at once.
@@ -83,3 +115,37 @@ pub(crate) const MAX_SCRATCH_MIB: u64 = 1 << 20;
 pub(crate) const MAX_LIMIT: u64 = 1 << 40;
 /// How the names of the environment variables begin that the sandbox itself sets.
 pub(crate) const RESERVED_VARIABLES: &str = "STEPWELL_";
+
+/// Longest time until an outgoing HTTP connection stands, and the default.
+pub(crate) const HTTP_CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+/// Longest time until an HTTP response begins, and longest pause within it; also the defaults. Some interfaces compute for minutes.
+pub(crate) const HTTP_READ_TIMEOUT: Duration = Duration::from_mins(10);
+/// Longest time for looking up a host's name.
+pub(crate) const LOOKUP_TIMEOUT: Duration = Duration::from_secs(10);
+/// Names that are looked up at the same time, for all calls together: each keeps a thread.
+pub(crate) const MAX_LOOKUPS: usize = 64;
+/// Addresses of one host that are tried.
+pub(crate) const MAX_ADDRESSES: usize = 16;
+/// Outgoing HTTP connections of all calls together, when as many files may be open: half of that number otherwise.
+pub(crate) const MAX_CONNECTIONS: usize = 20_000;
+/// Outgoing HTTP connections of all calls together, at least.
+pub(crate) const MIN_CONNECTIONS: usize = 128;
+/// Headers of one HTTP message, in bytes, and what is read ahead of a response's body.
+pub(crate) const MAX_HTTP_HEAD_BYTES: usize = 32 << 10;
+/// How much of a request's body a guest may hand over at once, in bytes. Two such pieces wait for a slow server.
+pub(crate) const HTTP_BODY_CHUNK_BYTES: usize = 64 << 10;
+/// How much of a denied request's method and host a log line shows, in bytes.
+pub(crate) const MAX_SHOWN_METHOD_BYTES: usize = 32;
+/// The same for its host.
+pub(crate) const MAX_SHOWN_HOST_BYTES: usize = 300;
+/// What a file or a directory costs in a scratch directory besides its content, in bytes: a block for itself.
+pub(crate) const SCRATCH_ENTRY_BYTES: u64 = 4 << 10;
+/// The part of it that stays charged to a directory when a name is gone from it, until another name takes the room or the
+/// directory is gone, too: file systems do not make directories shorter. The longest name takes half of it.
+pub(crate) const SCRATCH_NAME_BYTES: u64 = 1 << 10;
+/// Entries in all directory listings that a call holds. wasmtime keeps them in the host's memory, up to 300 bytes each.
+pub(crate) const MAX_LISTED_ENTRIES: u64 = 65_536;
+/// Scratch directories that wait to be removed before whoever makes one removes one.
+pub(crate) const MAX_WAITING_REMOVALS: usize = 1_000;
+/// How often a directory is looked at again, because something was made in it while it was emptied.
+pub(crate) const MAX_REMOVAL_PASSES: u32 = 1_000;

@@ -2,13 +2,16 @@
 //!
 //! Guests run on a runtime of their own, so that however busy they are, the caller's threads stay free.
 
+use crate::compile::Compiler;
 use crate::config::SandboxConfig;
 use crate::engine;
 use crate::epoch::EpochTicker;
 use crate::error::SandboxError;
 use crate::files::ModuleFiles;
+use crate::filesystem::ScratchRoot;
 use crate::limits;
 use crate::loaded::{LoadedModules, Loader};
+use crate::slots::{Share, Slots};
 use std::sync::Arc;
 use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
@@ -24,8 +27,9 @@ pub(crate) struct Shared {
     pub(crate) config: SandboxConfig,
     pub(crate) loader: Arc<Loader>,
     pub(crate) modules: LoadedModules,
-    /// One permit per call that the pool has room for: the queue in front of it.
-    pub(crate) call_permits: Arc<Semaphore>,
+    /// The queue in front of the pool.
+    pub(crate) slots: Slots,
+    pub(crate) scratch: ScratchRoot,
     pub(crate) compile_permits: Arc<Semaphore>,
     pub(crate) ticker: Arc<EpochTicker>,
     pub(crate) runtime: GuestRuntime,
@@ -50,18 +54,38 @@ impl Sandbox {
             linker: engine::linker(&engine)?,
             compatibility: engine::compatibility(&engine),
             files: ModuleFiles::open(&config.directory)?,
+            compiler: Compiler::new(config.compiler.clone()),
             engine: engine.clone(),
         };
+        let room = Share { slots: call_slots, memory_bytes: config.total_memory_bytes };
+        let slots = Slots::new(room, config.max_waiting_calls);
+        let scratch = ScratchRoot::open(&config.directory)?;
         let shared = Shared {
             config,
             loader: Arc::new(loader),
             modules: LoadedModules::default(),
-            call_permits: Arc::new(Semaphore::new(call_slots as usize)),
+            slots,
+            scratch,
             compile_permits: Arc::new(Semaphore::new(limits::MAX_CONCURRENT_COMPILES)),
             ticker: EpochTicker::start(engine)?,
             runtime: GuestRuntime::start()?,
         };
         Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// Returns how many calls can run at the same time.
+    pub fn call_slots(&self) -> u32 {
+        self.shared.slots.total().slots
+    }
+
+    /// Returns how many slots running calls take; most calls take one.
+    pub fn running_calls(&self) -> usize {
+        self.shared.slots.taken() as usize
+    }
+
+    /// Returns how many calls wait for room.
+    pub fn waiting_calls(&self) -> usize {
+        self.shared.slots.waiting()
     }
 }
 
@@ -69,7 +93,7 @@ impl GuestRuntime {
     fn start() -> Result<Self, SandboxError> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .thread_name("stepwell-guest")
-            .enable_time()
+            .enable_all()
             .build()
             .map_err(|error| SandboxError::Setup(format!("no threads for guests: {error}")))?;
         Ok(Self { handle: runtime.handle().clone(), runtime: Some(runtime) })

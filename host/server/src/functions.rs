@@ -9,43 +9,23 @@ use async_trait::async_trait;
 use stepwell_asl::{StatesError, Timestamp};
 use stepwell_executor::Clock;
 use stepwell_executor::integrations::{FunctionCall, FunctionError, FunctionReply, Functions};
-use stepwell_sandbox::{Call, CallContext, CallError, CallHost, LogLevel, Sandbox};
-use stepwell_store::{LogLine, Store};
+use stepwell_sandbox::{Call, CallContext, CallError, CallHost, LogLevel};
+use stepwell_store::LogLine;
 
 use crate::limits;
-
-/// The qualifier of what was uploaded last; versions and aliases of modules do not exist yet.
-const LATEST: &str = "$LATEST";
+use crate::modules::{Modules, ResolveError, Resolved};
 
 /// Runs modules by their names.
 pub struct SandboxFunctions {
-    store: Store,
-    sandbox: Sandbox,
+    modules: Arc<Modules>,
     clock: Arc<dyn Clock>,
     call_timeout: Duration,
 }
 
 impl SandboxFunctions {
     /// An adapter that gives each call at most `call_timeout`.
-    pub fn new(
-        store: Store,
-        sandbox: Sandbox,
-        clock: Arc<dyn Clock>,
-        call_timeout: Duration,
-    ) -> SandboxFunctions {
-        SandboxFunctions { store, sandbox, clock, call_timeout }
-    }
-
-    /// The digest behind the name of a call.
-    async fn digest(&self, name: &str, qualifier: Option<&str>) -> Result<String, FunctionError> {
-        if qualifier.is_some_and(|qualifier| qualifier != LATEST) {
-            return Err(FunctionError::NotFound);
-        }
-        match self.store.module(name).await {
-            Ok(Some(record)) => Ok(record.sha256),
-            Ok(None) => Err(FunctionError::NotFound),
-            Err(error) => Err(FunctionError::Service(error.to_string())),
-        }
+    pub fn new(modules: Arc<Modules>, clock: Arc<dyn Clock>, call_timeout: Duration) -> SandboxFunctions {
+        SandboxFunctions { modules, clock, call_timeout }
     }
 
     /// The configured time, or what is left until the state's deadline if that is less.
@@ -59,9 +39,14 @@ impl SandboxFunctions {
 #[async_trait]
 impl Functions for SandboxFunctions {
     async fn call(&self, call: FunctionCall) -> FunctionReply {
-        let digest = match self.digest(&call.name, call.qualifier.as_deref()).await {
-            Ok(digest) => digest,
-            Err(error) => return FunctionReply { result: Err(error), log: Vec::new() },
+        let resolved = self.modules.resolve(&call.name, call.qualifier.as_deref(), &call.idempotency_key);
+        // Held until the call has ended: its content stays that long, whatever becomes of the name.
+        let resolved: Arc<Resolved> = match resolved.await {
+            Ok(resolved) => resolved,
+            Err(error) => {
+                let result = Err(unresolved(&call.name, &error));
+                return FunctionReply { result, log: Vec::new(), executed_version: None };
+            }
         };
         let host = Arc::new(CallLog::new(&call, Arc::clone(&self.clock)));
         let (module, deadline) = (call.name, call.deadline);
@@ -74,19 +59,13 @@ impl Functions for SandboxFunctions {
                 idempotency_key: call.idempotency_key,
                 task_token: None,
             },
-            grants: Arc::default(),
+            grants: Arc::clone(&resolved.grants),
             queue: Arc::from(call.queue.as_str()),
             timeout: self.timeout(deadline),
             host: Arc::clone(&host) as Arc<dyn CallHost>,
         };
         // Dropping this future drops the call: the sandbox ends it.
-        let mut result = self.sandbox.invoke(&digest, sandboxed.clone()).await;
-        // The name may have been given another content between the look-up and the call.
-        if let Err(CallError::UnknownModule { .. }) = result
-            && let Ok(digest) = self.digest(&module, None).await
-        {
-            result = self.sandbox.invoke(&digest, sandboxed).await;
-        }
+        let result = self.modules.sandbox().invoke(&resolved.sha256, sandboxed).await;
         let result = result.map(|output| output.result).map_err(|error| {
             // The state's own time-out, seen here a moment before the executor's timer.
             let met_deadline = self.timeout(deadline) < limits::DEADLINE_SLACK;
@@ -95,26 +74,33 @@ impl Functions for SandboxFunctions {
             }
             failure(&module, &error)
         });
-        FunctionReply { result, log: host.take() }
+        let executed_version = Some(resolved.executed_version.clone());
+        FunctionReply { result, log: host.take(), executed_version }
     }
+}
+
+/// What a workflow sees of a call that could not begin.
+fn unresolved(module: &str, error: &ResolveError) -> FunctionError {
+    if let Some(name) = error.name() {
+        return FunctionError::Failed(StatesError::new(name, error.to_string()));
+    }
+    if matches!(error, ResolveError::NotFound) {
+        return FunctionError::NotFound;
+    }
+    tracing::error!(module, %error, "the host could not find out what a module runs");
+    FunctionError::Service(error.to_string())
 }
 
 /// What a workflow sees of a call that gave no result.
 fn failure(module: &str, error: &CallError) -> FunctionError {
-    match error {
-        CallError::UnknownModule { .. } | CallError::Host(_) => {
-            tracing::error!(module, %error, "the host could not run a module");
-            FunctionError::Service(error.to_string())
-        }
-        CallError::Task { .. }
-        | CallError::Timeout { .. }
-        | CallError::OutOfMemory { .. }
-        | CallError::Trap { .. }
-        | CallError::ResultTooLarge { .. }
-        | CallError::InvalidResult { .. } => {
-            FunctionError::Failed(StatesError::new(error.name(), error.cause()))
-        }
+    if matches!(error, CallError::Overloaded) {
+        return FunctionError::Failed(StatesError::new("Lambda.TooManyRequestsException", error.to_string()));
     }
+    if error.is_host_failure() {
+        tracing::error!(module, %error, "the host could not run a module");
+        return FunctionError::Service(error.to_string());
+    }
+    FunctionError::Failed(StatesError::new(error.name(), error.cause()))
 }
 
 /// Collects what one call logs.

@@ -10,10 +10,12 @@ mod cli;
 mod expressions;
 mod functions;
 mod jsonata;
+mod lambda;
 mod limits;
 mod logging;
 mod modules;
 mod rest;
+mod secrets;
 mod serve;
 mod server;
 
@@ -21,14 +23,21 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use stepwell_sandbox::compile::child as compile;
 
 pub use expressions::SandboxExpressions;
 pub use functions::SandboxFunctions;
+pub use lambda::{CallBounds, Calls};
+pub use modules::{Modules, ModulesConfig};
+pub use secrets::SecretKey;
 pub use server::{Identity, Server};
 
 /// Runs the program. Without any argument it serves with the defaults, so that `cargo run` shows something.
 pub fn main() -> ExitCode {
     let mut arguments: Vec<OsString> = std::env::args_os().collect();
+    if arguments.get(1).is_some_and(|argument| argument == compile::ARGUMENT) {
+        return compile_upload();
+    }
     if arguments.len() <= 1 {
         arguments = vec!["stepwell".into(), "serve".into()];
     }
@@ -36,5 +45,13 @@ pub fn main() -> ExitCode {
     match cli.command {
         cli::Command::Serve(args) => serve::run(&args),
         cli::Command::Client(command) => cli::run(&cli.global, command),
+    }
+}
+
+/// The server's own program as the process that compiles one upload.
+fn compile_upload() -> ExitCode {
+    match compile::run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
     }
 }

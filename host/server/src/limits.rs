@@ -92,3 +92,80 @@ pub(crate) const REQUESTS_GRACE: Duration = Duration::from_secs(10);
 pub(crate) const TASKS_GRACE: Duration = Duration::from_secs(10);
 /// A call that the sandbox ends this close to the state's deadline has met that deadline.
 pub(crate) const DEADLINE_SLACK: Duration = Duration::from_millis(50);
+
+/// Largest manifest, in bytes.
+pub(crate) const MANIFEST_BYTES: usize = 1 << 20;
+/// Entries of an uploaded archive.
+pub(crate) const ARCHIVE_ENTRIES: usize = 10_000;
+/// What clients set and read back of a module, in bytes.
+pub(crate) const MODULE_SETTINGS_BYTES: usize = 64 << 10;
+/// Versions of one module. With its aliases they are deleted in one batch of the store.
+pub(crate) const MODULE_VERSIONS: usize = 10_000;
+/// Aliases of one module.
+pub(crate) const MODULE_ALIASES: usize = 1_000;
+/// Longest alias, in characters (Lambda API: Alias).
+pub(crate) const ALIAS_CHARACTERS: usize = 128;
+/// Qualifiers of modules that are kept ready for calls; one more, and all are read anew.
+pub(crate) const RESOLUTIONS: usize = 10_000;
+/// How often contents of modules are looked for that nothing needs.
+pub(crate) const SWEEP_EVERY: Duration = Duration::from_hours(1);
+/// Longest name of a secret, in characters.
+pub(crate) const SECRET_NAME_CHARACTERS: usize = 64;
+/// Longest value of a secret, in bytes.
+pub(crate) const SECRET_BYTES: usize = 64 << 10;
+/// Secrets read from the store at once. A record is at most twice as long as its value.
+pub(crate) const SECRETS_READ: usize = 25;
+/// Largest request about modules and secrets that is no upload, in bytes.
+pub(crate) const REST_BYTES: usize = 2 << 20;
+
+/// Largest payload of a call over the Lambda API, in bytes (Lambda quota: 6 MB and some room).
+pub(crate) const LAMBDA_PAYLOAD_BYTES: usize = 6_291_556;
+/// Largest payload of a call in the background, in bytes (Lambda quota: 1 MB).
+pub(crate) const EVENT_BYTES: usize = 1 << 20;
+/// Largest request of the Lambda API without code or payload, in bytes.
+pub(crate) const LAMBDA_REQUEST_BYTES: usize = 1 << 20;
+/// Calls in the background, in KiB of their payloads. With the next one: at most 1,024 calls.
+pub(crate) const EVENTS_KIB: usize = 64 << 10;
+/// What a call in the background counts at least, in KiB.
+pub(crate) const EVENT_KIB: usize = 64;
+/// How long a call in the background waits before its second try and before its third (Lambda: one and two minutes).
+pub(crate) const EVENT_PAUSES: [Duration; 2] = [Duration::from_mins(1), Duration::from_mins(2)];
+/// Longest name of a function with its ARN, in characters (Lambda API: NamespacedFunctionName).
+pub(crate) const FUNCTION_NAME_CHARACTERS: usize = 256;
+/// Longest qualifier, in characters (Lambda API: Qualifier).
+pub(crate) const QUALIFIER_CHARACTERS: usize = 128;
+/// Longest number of a version, in characters (Lambda API: Version).
+pub(crate) const VERSION_CHARACTERS: usize = 1_024;
+/// Longest ARN of a role and the like, in characters (Lambda API: RoleArn, Action, TaggableResource).
+pub(crate) const LAMBDA_ARN_CHARACTERS: usize = 10_000;
+/// Longest handler, in characters (Lambda API: Handler).
+pub(crate) const HANDLER_CHARACTERS: usize = 128;
+/// Longest name of a runtime, in characters. Lambda has an enumeration of its own.
+pub(crate) const RUNTIME_CHARACTERS: usize = 128;
+/// Longest description of a function, a version or an alias, in characters (Lambda API: Description).
+pub(crate) const DESCRIPTION_CHARACTERS: usize = 256;
+/// Longest revision id or digest, in characters.
+pub(crate) const REVISION_CHARACTERS: usize = 256;
+/// Longest principal of a permission, in characters (Lambda API: Principal).
+pub(crate) const PRINCIPAL_CHARACTERS: usize = 2_048;
+/// Longest id of a permission, in characters (Lambda API: StatementId).
+pub(crate) const STATEMENT_ID_CHARACTERS: usize = 100;
+/// Shortest and longest time-out of a function, in seconds (Lambda API: Timeout).
+pub(crate) const FUNCTION_TIMEOUT_SECONDS: (i64, i64) = (1, 5_400);
+/// Least and most memory of a function, in MiB (Lambda API: MemorySize).
+pub(crate) const FUNCTION_MEMORY_MIB: (i64, i64) = (128, 32_768);
+/// Largest `MaxItems` of the Lambda API.
+pub(crate) const LAMBDA_MAX_ITEMS: i64 = 10_000;
+/// Items on a page of the Lambda API at most, whatever `MaxItems` says.
+pub(crate) const LAMBDA_PAGE_ITEMS: usize = 50;
+/// Tags of a function (Lambda quota).
+pub(crate) const TAGS: usize = 50;
+/// Longest key of a tag, in characters.
+pub(crate) const TAG_KEY_CHARACTERS: usize = 128;
+/// Longest value of a tag, in characters.
+pub(crate) const TAG_VALUE_CHARACTERS: usize = 256;
+
+/// Largest request that uploads code, in bytes: the code as base64, in an archive or not, and the members beside it.
+pub(crate) fn code_request_bytes(max_module_bytes: usize) -> usize {
+    max_module_bytes / 3 * 4 + LAMBDA_REQUEST_BYTES
+}

@@ -2,15 +2,16 @@
 //!
 //! It must never end without having closed the store, unless the store itself has failed.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use stepwell_asl::Quotas;
-use stepwell_executor::integrations::Lambda;
+use stepwell_executor::integrations::{Functions, Lambda};
 use stepwell_executor::{Clock, Executor, ExecutorConfig, SystemClock};
 use stepwell_sandbox::{Sandbox, SandboxConfig};
 use stepwell_store::{Backend, MemoryBackend, SledBackend, SledOptions, Store};
@@ -19,9 +20,12 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
 
-use crate::cli::serve_args::{ServeArgs, StoreLocation};
+use crate::cli::serve_args::{NamedDirectory, ServeArgs, StoreLocation};
 use crate::expressions::{self, SandboxExpressions};
 use crate::functions::SandboxFunctions;
+use crate::lambda::{CallBounds, Calls};
+use crate::modules::{Modules, ModulesConfig};
+use crate::secrets::SecretKey;
 use crate::server::{Identity, Server};
 use crate::{banner, limits, logging};
 
@@ -130,6 +134,14 @@ impl Data {
         let mut config = SandboxConfig::new(data.join("modules"));
         config.max_concurrent_calls = args.max_concurrent_calls;
         config.memory_limit_bytes = args.memory_limit_mib.saturating_mul(1 << 20);
+        config.max_waiting_calls = usize::try_from(args.max_waiting_calls).unwrap_or(usize::MAX);
+        config.compiler = Some(own_program()?);
+        if let Some(mebibytes) = args.total_memory_mib {
+            config.total_memory_bytes = mebibytes.saturating_mul(1 << 20);
+        }
+        if let Some(seconds) = args.call_cpu_seconds {
+            config.max_cpu = Duration::from_secs(seconds);
+        }
         let max_module_bytes = usize::try_from(config.max_module_bytes).unwrap_or(usize::MAX);
         let store = Store::new(backend);
         let opened = tokio::task::spawn_blocking(move || Sandbox::open(config)).await;
@@ -147,11 +159,25 @@ impl Data {
     /// Recovers what was running, and puts a server together.
     async fn server(&self, args: &ServeArgs) -> anyhow::Result<Server> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let (store, sandbox) = (self.store.clone(), self.sandbox.clone());
+        let store = self.store.clone();
+        let modules = Modules::new(ModulesConfig {
+            store: store.clone(),
+            sandbox: self.sandbox.clone(),
+            clock: Arc::clone(&clock),
+            max_bytes: self.max_module_bytes,
+            secret_key: secret_key(args, &self.directory)?,
+            directories: data_directories(args)?,
+        });
         let call_timeout = Duration::from_secs(args.call_timeout_seconds);
-        let functions =
-            SandboxFunctions::new(store.clone(), sandbox.clone(), Arc::clone(&clock), call_timeout);
-        let lambda = Arc::new(Lambda::new(Arc::new(functions), Arc::clone(&clock)));
+        let functions: Arc<dyn Functions> =
+            Arc::new(SandboxFunctions::new(Arc::clone(&modules), Arc::clone(&clock), call_timeout));
+        let bounds = CallBounds {
+            timeout: call_timeout,
+            memory_bytes: args.memory_limit_mib.saturating_mul(1 << 20),
+            concurrent_calls: args.max_concurrent_calls,
+        };
+        let calls = Calls::new(Arc::clone(&functions), bounds);
+        let lambda = Arc::new(Lambda::new(functions, Arc::clone(&clock)));
         let config = ExecutorConfig { quotas: quotas(args), ..ExecutorConfig::default() };
         let jsonata = expressions::open(&self.directory);
         let expressions = Arc::new(SandboxExpressions::new(Arc::clone(&jsonata)));
@@ -160,8 +186,45 @@ impl Data {
             .context("cannot recover the open executions")?;
         let identity =
             Identity { account: args.identity.account.clone(), region: args.identity.region.clone() };
-        Ok(Server::new(store, executor, sandbox, self.max_module_bytes, jsonata, clock, identity))
+        Ok(Server::new(store, executor, modules, calls, jsonata, clock, identity))
     }
+}
+
+/// Where the key for secrets comes from: the file that was named, or one beside the data.
+fn secret_key(args: &ServeArgs, data: &Path) -> anyhow::Result<SecretKey> {
+    match (&args.secret_key_file, &args.store) {
+        (Some(file), _) => {
+            SecretKey::from_file(file.clone()).map_err(|reason| anyhow!("--secret-key-file: {reason}"))
+        }
+        (None, StoreLocation::Sled(_)) => Ok(SecretKey::made_in(data.join("secret.key"))),
+        (None, StoreLocation::Memory) => Ok(SecretKey::in_memory()),
+    }
+}
+
+/// The directories that manifests may name, each by its true path.
+fn data_directories(args: &ServeArgs) -> anyhow::Result<BTreeMap<String, PathBuf>> {
+    let mut directories = BTreeMap::new();
+    for NamedDirectory { name, path } in &args.data_directories {
+        let unusable = || format!("--data-directory {name}: cannot use {}", path.display());
+        let true_path = path.canonicalize().with_context(unusable)?;
+        if !true_path.is_dir() {
+            return Err(anyhow!("it is no directory").context(unusable()));
+        }
+        if directories.insert(name.clone(), true_path).is_some() {
+            return Err(anyhow!("--data-directory {name}: the name is given twice"));
+        }
+    }
+    Ok(directories)
+}
+
+/// Where this program lies, for the processes that compile uploads. Linux's own link leads there even after an update
+/// has put another file in its place.
+fn own_program() -> anyhow::Result<PathBuf> {
+    let link = PathBuf::from("/proc/self/exe");
+    if link.exists() {
+        return Ok(link);
+    }
+    std::env::current_exe().context("cannot find this program, which is to compile modules")
 }
 
 fn quotas(args: &ServeArgs) -> Quotas {

@@ -3,17 +3,17 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::{get, post, put};
+use axum::routing::{get, post};
 use axum::serve::ListenerExt as _;
 use stepwell_executor::{Clock, Executor};
 use stepwell_jsonata::Jsonata;
-use stepwell_sandbox::Sandbox;
 use stepwell_store::Store;
 use tokio::net::TcpListener;
 
 use crate::jsonata::Trials;
+use crate::lambda::Calls;
 use crate::modules::Modules;
-use crate::{api, jsonata, rest};
+use crate::{api, jsonata, lambda, rest};
 
 /// Account and region of the ARNs that a server gives out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,26 +28,26 @@ pub struct Identity {
 pub struct Server {
     pub(crate) store: Store,
     pub(crate) executor: Executor,
-    pub(crate) modules: Modules,
+    pub(crate) modules: Arc<Modules>,
+    pub(crate) calls: Calls,
     pub(crate) trials: Trials,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) identity: Identity,
 }
 
 impl Server {
-    /// Puts a server together; uploads are at most `max_module_bytes` long.
+    /// Puts a server together.
     pub fn new(
         store: Store,
         executor: Executor,
-        sandbox: Sandbox,
-        max_module_bytes: usize,
+        modules: Arc<Modules>,
+        calls: Calls,
         jsonata: Arc<Jsonata>,
         clock: Arc<dyn Clock>,
         identity: Identity,
     ) -> Server {
-        let modules = Modules::new(store.clone(), sandbox, max_module_bytes);
         let trials = Trials::new(jsonata);
-        Server { store, executor, modules, trials, clock, identity }
+        Server { store, executor, modules, calls, trials, clock, identity }
     }
 
     /// Answers requests until `stop` is ready; then accepts no more and finishes the open ones.
@@ -64,19 +64,23 @@ impl Server {
                 tracing::debug!(%error, "a connection keeps its delay");
             }
         });
-        axum::serve(listener, self.router()).with_graceful_shutdown(stop).await
+        let modules = Arc::clone(&self.modules);
+        let serving = axum::serve(listener, self.router()).with_graceful_shutdown(stop);
+        tokio::select! {
+            served = serving.into_future() => served,
+            never = modules.keep_clean() => match never {},
+        }
     }
 
     fn router(self: Arc<Self>) -> Router {
-        let module = put(rest::put_module).get(rest::get_module).delete(rest::delete_module);
         Router::new()
             .route("/", post(api::handle))
-            .route("/modules", get(rest::list_modules))
-            .route("/modules/{name}", module)
+            .merge(rest::routes())
+            .route("/modules/{name}/code", get(lambda::download))
             .route("/jsonata", post(jsonata::handle))
             .route("/executions/{arn}/log", get(rest::execution_log))
             .route("/healthz", get(rest::health))
-            .fallback(rest::not_found)
+            .fallback(lambda::handle)
             .with_state(self)
     }
 }

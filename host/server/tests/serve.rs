@@ -154,6 +154,28 @@ fn what_cannot_be_used_is_refused_with_the_reason() {
 }
 
 #[test]
+fn directories_and_keys_that_cannot_be_used_are_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("file");
+    std::fs::write(&file, "no key").unwrap();
+    let (file, there) = (file.display().to_string(), directory.path().display().to_string());
+    let twice = format!("a={there},a={there}");
+    for (flag, value, reason) in [
+        ("--data-directory", "a=/nowhere/at/all", "cannot use /nowhere/at/all"),
+        ("--data-directory", &format!("a={file}"), "it is no directory"),
+        ("--data-directory", &twice, "the name is given twice"),
+        ("--secret-key-file", "/nowhere/at/all", "there is no such file"),
+        ("--secret-key-file", &file, "this is no key"),
+    ] {
+        let (code, message) = refused("memory:", &[flag, value]);
+        assert_eq!(code, 1, "{message}");
+        assert!(message.contains(flag) && message.contains(reason), "{message}");
+    }
+    let (code, message) = refused("memory:", &["--data-directory", "models"]);
+    assert!(code == 2 && message.contains("give NAME=PATH"), "{message}");
+}
+
+#[test]
 fn an_open_address_is_warned_about_and_a_loopback_one_is_not() {
     for (listen, warned) in [("0.0.0.0:0", true), ("127.0.0.1:0", false)] {
         let mut child = command("memory:", &["--listen", listen])

@@ -11,6 +11,7 @@ pub mod disk;
 pub mod guest;
 pub mod jsonata;
 pub mod language;
+pub mod modules;
 pub mod quiet;
 pub mod report;
 pub mod sample;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use stepwell_bench::jsonata::{binding, evaluations, expressions, load};
 use stepwell_bench::language::{definitions, growth, machines, steps};
 use stepwell_bench::sample::Plan;
-use stepwell_bench::{calls, disk, guest, report, transitions};
+use stepwell_bench::{calls, disk, guest, modules, report, transitions};
 use stepwell_jsonata::Jsonata;
 use tokio::runtime::{Handle, Runtime};
 
@@ -49,6 +49,8 @@ enum Benchmark {
     Transitions,
     /// Microseconds per module call
     Calls,
+    /// Guests in every language: calls, compiling, loading, memory
+    Modules,
     /// States per second in memory, time to parse definitions, cost of growing Map states
     Language,
     /// Microseconds per evaluation, cost of large inputs, quick executions beside hostile ones
@@ -60,6 +62,7 @@ enum Benchmark {
 struct Figures {
     durable: Vec<transitions::Level>,
     called: Vec<calls::Level>,
+    languages: Vec<modules::Language>,
     stepped: Vec<steps::Level>,
     parsed: Vec<definitions::Level>,
     mapped: Vec<growth::Level>,
@@ -78,7 +81,7 @@ fn main() -> anyhow::Result<()> {
         "figures of a debug build mean nothing: cargo run --release -p stepwell-bench"
     );
     // The others have nothing to do with the disk.
-    if wanted(Benchmark::Transitions) || wanted(Benchmark::Calls) {
+    if [Benchmark::Transitions, Benchmark::Calls, Benchmark::Modules].into_iter().any(wanted) {
         disk::check_real_disk(&options.dir)?;
     }
     // Before anything is measured: a missing guest must not cost minutes.
@@ -98,6 +101,9 @@ fn main() -> anyhow::Result<()> {
             eprintln!("measuring calls, {callers} at a time ...");
             figures.called.push(rig.measure(runtime.handle(), callers, plan)?);
         }
+    }
+    if wanted(Benchmark::Modules) {
+        figures.measure_modules(runtime.handle(), directory.path(), plan)?;
     }
     if wanted(Benchmark::Language) {
         figures.measure_language(plan)?;
@@ -130,6 +136,19 @@ impl Figures {
         Ok(())
     }
 
+    fn measure_modules(&mut self, runtime: &Handle, directory: &Path, plan: Plan) -> anyhow::Result<()> {
+        for name in modules::LANGUAGES {
+            let Some(guests) = modules::guests(name) else {
+                eprintln!("leaving out guests in {name}, which are not built: make languages");
+                continue;
+            };
+            eprintln!("measuring guests in {name} ...");
+            let directory = tempfile::tempdir_in(directory)?;
+            self.languages.push(modules::measure(runtime, directory.path(), name, guests, plan)?);
+        }
+        Ok(())
+    }
+
     /// `cache` is a folder for the compiled evaluator.
     fn measure_jsonata(&mut self, runtime: &Handle, cache: &Path, plan: Plan) -> anyhow::Result<()> {
         eprintln!("compiling the evaluator of JSONata ...");
@@ -146,6 +165,8 @@ impl Figures {
     fn conditions(&self) -> String {
         let others = self.durable.iter().map(|level| level.others);
         let others = others.chain(self.called.iter().map(|level| level.others));
+        let levels = self.languages.iter().flat_map(|language| &language.levels);
+        let others = others.chain(levels.map(|level| level.others));
         let others = others.chain(self.stepped.iter().map(|level| level.others));
         let others = others.chain(self.parsed.iter().map(|level| level.others));
         let others = others.chain(self.mapped.iter().map(|level| level.others));
@@ -160,6 +181,7 @@ impl Figures {
             "conditions": self.conditions(),
             "transitions": report::transitions_json(&self.durable),
             "calls": report::calls_json(&self.called),
+            "modules": report::modules_json(&self.languages),
             "steps": report::steps_json(&self.stepped),
             "definitions": report::definitions_json(&self.parsed),
             "maps": report::growth_json(&self.mapped),
@@ -183,6 +205,12 @@ impl Figures {
         if !self.called.is_empty() {
             println!("\nModule calls ({} bytes of JSON), against a bare wasmtime loop", guest::INPUT.len());
             println!("{}", report::calls_table(&self.called));
+        }
+        if !self.languages.is_empty() {
+            println!("\nCalls of guests in every language, against a bare wasmtime loop");
+            println!("{}", report::modules_table(&self.languages));
+            println!("\nWhat such a module costs: compiled once, loaded at each start, and while calls wait");
+            println!("{}", report::module_costs_table(&self.languages));
         }
         if !self.stepped.is_empty() {
             let bytes = machines::order().to_string().len();

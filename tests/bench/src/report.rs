@@ -2,11 +2,13 @@
 
 mod jsonata;
 mod language;
+mod modules;
 
 pub use jsonata::{
     binding_json, binding_table, evaluations_json, evaluations_table, load_json, load_table, outcomes_table,
 };
 pub use language::{definitions_json, definitions_table, growth_json, growth_table, steps_json, steps_table};
+pub use modules::{module_costs_table, modules_json, modules_table};
 
 use crate::quiet::NOISY;
 use crate::sample::{Sample, median};

@@ -49,7 +49,11 @@ fn raised(specification: &Value) -> (String, String) {
 impl Functions for Stubs {
     async fn call(&self, call: FunctionCall) -> FunctionReply {
         let Some(stub) = self.0.get(&call.name) else {
-            return FunctionReply { result: Err(FunctionError::NotFound), log: Vec::new() };
+            return FunctionReply {
+                result: Err(FunctionError::NotFound),
+                log: Vec::new(),
+                executed_version: None,
+            };
         };
         let result = match stub["behaviour"].as_str().unwrap_or_default() {
             "return_event" => Ok(python_text(&serde_json::from_str(&call.payload).unwrap_or_default())),
@@ -70,7 +74,7 @@ impl Functions for Stubs {
                 Err(FunctionError::Service(format!("the stand-in does not know the behaviour {other:?}")))
             }
         };
-        FunctionReply { result, log: Vec::new() }
+        FunctionReply { result, log: Vec::new(), executed_version: None }
     }
 }
 

@@ -44,6 +44,8 @@ pub struct FunctionReply {
     pub result: Result<String, FunctionError>,
     /// What it logged.
     pub log: Vec<LogLine>,
+    /// The version that ran: a number or `$LATEST`; none when it is not known.
+    pub executed_version: Option<String>,
 }
 
 /// Why a function gave no result.
@@ -115,7 +117,7 @@ impl Integration for Lambda {
         };
         let reply = self.functions.call(call).await;
         let result = match reply.result {
-            Ok(text) => invocation.result(&text, &reply.log, self.clock.now()),
+            Ok(text) => invocation.result(&text, reply.executed_version, &reply.log, self.clock.now()),
             Err(error) => Err(invocation.failure(error, &request.execution_arn)),
         };
         TaskOutcome { result, log: reply.log }
@@ -146,14 +148,21 @@ impl Invocation {
         })
     }
 
-    fn result(&self, text: &str, log: &[LogLine], at: Timestamp) -> Result<Value, StatesError> {
+    fn result(
+        &self,
+        text: &str,
+        executed_version: Option<String>,
+        log: &[LogLine],
+        at: Timestamp,
+    ) -> Result<Value, StatesError> {
         let payload: Value = serde_json::from_str(text).map_err(|error| {
             StatesError::new("Lambda.Unknown", format!("The function returned no JSON: {error}"))
         })?;
         if !self.wrapped {
             return Ok(payload);
         }
-        let version = self.qualifier.clone().unwrap_or_else(|| "$LATEST".to_owned());
+        let version =
+            executed_version.or_else(|| self.qualifier.clone()).unwrap_or_else(|| "$LATEST".to_owned());
         let request_id = uuid::Uuid::new_v4().to_string();
         let log_result = self.log_tail.then(|| STANDARD.encode(log_tail(&request_id, &version, log)));
         let mut result = json!({"ExecutedVersion": version});
@@ -234,8 +243,8 @@ fn check_parameters(parameters: &Map<String, Value>) -> Result<(), StatesError> 
     }
 }
 
-/// The last part of what Lambda would have logged for the call.
-fn log_tail(request_id: &str, version: &str, log: &[LogLine]) -> String {
+/// The last part of what Lambda would have logged for the call, at most 4 KiB (API: LogResult, before base64).
+pub fn log_tail(request_id: &str, version: &str, log: &[LogLine]) -> String {
     let mut text = format!("START RequestId: {request_id} Version: {version}\n");
     for line in log {
         text.extend([&line.level.to_uppercase(), " ", &line.message, "\n"]);

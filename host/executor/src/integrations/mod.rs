@@ -2,4 +2,4 @@
 
 mod lambda;
 
-pub use lambda::{FunctionCall, FunctionError, FunctionReply, Functions, Lambda};
+pub use lambda::{FunctionCall, FunctionError, FunctionReply, Functions, Lambda, log_tail};

@@ -132,3 +132,9 @@ pub(crate) fn call_for(input: &str, host: Arc<Recorder>) -> Call {
     let (grants, queue) = (Arc::new(Grants::default()), Arc::from("orders"));
     Call { input: input.into(), context, grants, queue, timeout: Duration::from_secs(10), host }
 }
+
+/// A call with ten seconds to live of a module with a manifest.
+pub(crate) fn call_with(input: &str, manifest: Manifest) -> Call {
+    let grants = Grants { manifest, ..Grants::default() };
+    Call { grants: Arc::new(grants), ..call(input) }
+}

@@ -26,6 +26,32 @@ async fn calls_beyond_the_pool_queue() {
     assert!(started.elapsed() >= Duration::from_millis(250), "{:?}", started.elapsed());
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_thousand_calls_are_in_flight_without_a_thread_each() {
+    let fixture = Fixture::with(|config| config.max_concurrent_calls = 10_000);
+    let sleeper = stub(r#"{"behaviour":"sleep_then_return_event","seconds":8}"#);
+    let digest: Arc<str> = fixture.install(sleeper).await.unwrap().digest.into();
+    let slots = fixture.sandbox.call_slots();
+    let mut calls = JoinSet::new();
+    for _ in 0..10_000 {
+        let (sandbox, digest) = (fixture.sandbox.clone(), Arc::clone(&digest));
+        calls.spawn(async move {
+            let patient = Call { timeout: Duration::from_secs(120), ..call("1") };
+            sandbox.invoke(&digest, patient).await.unwrap();
+        });
+    }
+    // All that the system's bound on memory maps lets run at once do, and the rest waits.
+    let waiting = 10_000 - slots as usize;
+    while fixture.sandbox.running_calls() < slots as usize || fixture.sandbox.waiting_calls() != waiting {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let threads = std::fs::read_dir("/proc/self/task").unwrap().count();
+    assert!(threads < 200, "{threads} threads");
+    while let Some(ended) = calls.join_next().await {
+        ended.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn busy_guests_leave_turns_for_a_light_call() {
     let fixture = Fixture::new();

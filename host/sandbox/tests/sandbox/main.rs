@@ -5,9 +5,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that unwraps fails where it should")]
 
+mod bounds;
 mod calls;
+mod files;
 mod guests;
+mod http;
 mod install;
+mod kinds;
+mod languages;
 mod load;
 mod recovery;
 mod walls;

@@ -51,9 +51,9 @@ async fn memory_ends_at_its_limit() {
 }
 
 #[tokio::test]
-async fn endless_recursion_is_a_trap() {
+async fn endless_recursion_ends_with_the_stack() {
     let error = Fixture::new().hostile(r#"{"do":"recurse"}"#).await.unwrap_err();
-    assert_eq!(error.name(), "Sandbox.Trap");
+    assert_eq!(error.name(), "Sandbox.StackOverflow");
     assert!(error.cause().contains("recurse"), "{}", error.cause());
 }
 

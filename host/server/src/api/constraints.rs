@@ -27,10 +27,15 @@ impl Fields {
         let value = serde_json::from_slice(body)
             .map_err(|error| ApiError::Serialization(format!("The request is not valid JSON: {error}")))?;
         if let Value::Object(members) = value {
-            Ok(Fields { members, violations: Vec::new(), mistyped: None })
+            Ok(Fields::of(members))
         } else {
             Err(ApiError::Serialization("The request is not a JSON object".to_owned()))
         }
+    }
+
+    /// The members of a request that does not come as one JSON object.
+    pub(crate) fn of(members: Map<String, Value>) -> Fields {
+        Fields { members, violations: Vec::new(), mistyped: None }
     }
 
     /// Refuses the request if any reader before found something wrong.
@@ -152,6 +157,11 @@ impl Fields {
         self.violation(path, text, &format!("Member must satisfy regular expression pattern: {pattern}"));
     }
 
+    /// Notes that a part of a text is longer than its type allows.
+    pub(crate) fn too_long(&mut self, path: &str, text: &str, longest: usize) {
+        self.violation(path, text, &format!("Member must have length less than or equal to {longest}"));
+    }
+
     fn string(&mut self, path: &str) -> Option<String> {
         let value = self.value(path)?.clone();
         if let Value::String(text) = value {
@@ -183,7 +193,8 @@ impl Fields {
         self.violations.push(violation);
     }
 
-    fn wrong_type(&mut self, value: &Value, wanted: &str) {
+    /// Notes that a value is of another type than `wanted`.
+    pub(crate) fn wrong_type(&mut self, value: &Value, wanted: &str) {
         let message = match value {
             Value::Object(_) => "Start of structure or map found where not expected.".to_owned(),
             Value::Array(_) => "Start of list found where not expected.".to_owned(),

@@ -19,7 +19,7 @@ mod list_executions;
 mod list_state_machines;
 mod machine;
 mod machine_settings;
-mod page_token;
+pub(crate) mod page_token;
 mod start_execution;
 mod stop_execution;
 mod update_state_machine;

@@ -48,7 +48,8 @@ pub(crate) fn issue(scope: &[&str], position: &[u8], now: Timestamp) -> String {
     URL_SAFE_NO_PAD.encode(token)
 }
 
-fn open(token: &str, scope: &[&str], now: Timestamp) -> Option<Vec<u8>> {
+/// The position in a token that was made for the same arguments and is not too old.
+pub(crate) fn open(token: &str, scope: &[&str], now: Timestamp) -> Option<Vec<u8>> {
     let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
     let (layout, rest) = bytes.split_first()?;
     let (found, rest) = rest.split_at_checked(CHECKSUM_BYTES)?;

@@ -111,7 +111,12 @@ impl Client {
 
     /// Asks one of Stepwell's own endpoints; `path` are its segments, not yet encoded.
     pub(crate) fn get(&self, path: &[&str]) -> Result<Value, Failure> {
-        self.own("GET", path, None)
+        self.own("GET", path, &[], None)
+    }
+
+    /// The same with names and values behind the path, not yet encoded.
+    pub(crate) fn get_where(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Value, Failure> {
+        self.own("GET", path, query, None)
     }
 
     /// Uploads `bytes` to one of Stepwell's own endpoints.
@@ -121,22 +126,43 @@ impl Client {
         content_type: &'static str,
         bytes: &[u8],
     ) -> Result<Value, Failure> {
-        self.own("PUT", path, Some((content_type, bytes)))
+        self.put_where(path, &[], content_type, bytes)
+    }
+
+    /// The same with names and values behind the path, not yet encoded.
+    pub(crate) fn put_where(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+        content_type: &'static str,
+        bytes: &[u8],
+    ) -> Result<Value, Failure> {
+        self.own("PUT", path, query, Some((content_type, bytes)))
     }
 
     /// Sends JSON text to one of Stepwell's own endpoints that answers and keeps nothing.
     pub(crate) fn post(&self, path: &[&str], json: &str) -> Result<Value, Failure> {
-        self.own("POST", path, Some(("application/json", json.as_bytes())))
+        self.own("POST", path, &[], Some(("application/json", json.as_bytes())))
     }
 
     /// Deletes what one of Stepwell's own endpoints names.
     pub(crate) fn delete(&self, path: &[&str]) -> Result<Value, Failure> {
-        self.own("DELETE", path, None)
+        self.own("DELETE", path, &[], None)
     }
 
-    fn own(&self, method: &str, path: &[&str], body: Body<'_>) -> Result<Value, Failure> {
-        let path: String =
+    fn own(
+        &self,
+        method: &str,
+        path: &[&str],
+        query: &[(&str, &str)],
+        body: Body<'_>,
+    ) -> Result<Value, Failure> {
+        let mut path: String =
             path.iter().flat_map(|segment| ["/".to_owned(), encode_segment(segment)]).collect();
+        for (index, (name, value)) in query.iter().enumerate() {
+            let mark = if index == 0 { '?' } else { '&' };
+            path.extend([mark.to_string(), encode_segment(name), "=".to_owned(), encode_segment(value)]);
+        }
         let request = ureq::http::Request::builder().method(method).uri(format!("{}{path}", self.endpoint));
         self.send(request, body, &format!("{method} {path}"))
     }

@@ -1,8 +1,9 @@
 //! The `stepwell` command line: what it accepts, and the client commands' entry point.
 //!
-//! The client commands speak the same HTTP API as any AWS client (AWS JSON 1.0, plus `/modules`, `/jsonata` and the
-//! execution log), so this folder must never reach into the executor, the store or the sandbox: what the CLI can do, a script
-//! with `curl` can do too. `serve` is only *described* here ([`ServeArgs`]); `main` runs it.
+//! The client commands speak the same HTTP API as any AWS client (AWS JSON 1.0, plus `/modules`, `/secrets`, `/jsonata`
+//! and the execution log), so this folder must never reach into the executor, the store or the sandbox: what the CLI can do, a script
+//! with `curl` can do too. Only what is done before there is a server uses the sandbox itself: `module run` and
+//! `module inspect`. `serve` is only *described* here ([`ServeArgs`]); `main` runs it.
 
 mod arn;
 mod client;
@@ -14,6 +15,7 @@ mod log_lines;
 mod machine;
 mod module;
 mod output;
+mod secret;
 pub(crate) mod serve_args;
 mod source;
 mod start;
@@ -117,6 +119,8 @@ pub(crate) enum Command {
 pub(crate) enum ClientCommand {
     /// Upload and look at WebAssembly modules, the code behind Task states
     Module(module::ModuleArgs),
+    /// Values that modules are given by name, and that nobody can read back
+    Secret(secret::SecretArgs),
     /// Create, change and look at state machines
     Machine(machine::MachineArgs),
     /// Start, follow and stop executions
@@ -155,6 +159,7 @@ fn conclude(client: &Client, output: &mut Output, command: ClientCommand) -> u8 
 fn dispatch(client: &Client, output: &mut Output, command: ClientCommand) -> Result<(), Failure> {
     match command {
         ClientCommand::Module(args) => module::run(client, output, args),
+        ClientCommand::Secret(args) => secret::run(client, output, args),
         ClientCommand::Machine(args) => machine::run(client, output, args),
         ClientCommand::Execution(args) => execution::run(client, output, args),
         ClientCommand::Jsonata(args) => jsonata::run(client, output, &args),

@@ -87,6 +87,11 @@ impl Output {
         self.diagnostic.on_screen
     }
 
+    /// Whether results go to a screen.
+    pub(crate) fn is_screen(&self) -> bool {
+        self.standard.on_screen
+    }
+
     /// Width that cut tables fit, in characters.
     pub(crate) fn width(&self) -> u16 {
         let columns = || std::env::var("COLUMNS").ok()?.parse().ok();

@@ -33,10 +33,22 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "MIB", env = "STEPWELL_MEMORY_LIMIT_MIB", default_value_t = 256)]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=4_096))]
     pub(crate) memory_limit_mib: u64,
+    /// Memory that all module calls together may use, in MiB; calls beyond it wait [default: three quarters of the machine's]
+    #[arg(long, value_name = "MIB", env = "STEPWELL_TOTAL_MEMORY_MIB")]
+    #[arg(value_parser = clap::value_parser!(u64).range(16..=16_777_216))]
+    pub(crate) total_memory_mib: Option<u64>,
+    /// Processor time that one module call may use, in seconds [default: as long as the call may take]
+    #[arg(long, value_name = "SECONDS", env = "STEPWELL_CALL_CPU_SECONDS")]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(crate) call_cpu_seconds: Option<u64>,
     /// Module calls at the same time; more wait their turn
     #[arg(long, value_name = "N", env = "STEPWELL_MAX_CONCURRENT_CALLS", default_value_t = 1_000)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) max_concurrent_calls: u32,
+    /// Module calls that may wait; more are refused with Lambda.TooManyRequestsException
+    #[arg(long, value_name = "N", env = "STEPWELL_MAX_WAITING_CALLS", default_value_t = 100_000)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    pub(crate) max_waiting_calls: u32,
     /// Largest input, output or task result, in KiB; Step Functions has 256
     #[arg(long, value_name = "KIB", env = "STEPWELL_PAYLOAD_LIMIT_KIB", default_value_t = 256)]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=4_096))]
@@ -58,10 +70,26 @@ pub(crate) struct ServeArgs {
     /// Disk space to leave free, in MiB: below it nothing new is started
     #[arg(long, value_name = "MIB", env = "STEPWELL_MIN_FREE_MIB", default_value_t = 64)]
     pub(crate) min_free_mib: u64,
+    /// A directory that modules may read when their manifest names it; may be given several times
+    #[arg(long = "data-directory", value_name = "NAME=PATH", env = "STEPWELL_DATA_DIRECTORIES")]
+    #[arg(value_delimiter = ',', value_parser = parse_directory)]
+    pub(crate) data_directories: Vec<NamedDirectory>,
+    /// File with the key that seals secrets, 64 hexadecimal digits; without it, `secret.key` beside the data
+    #[arg(long, value_name = "FILE", env = "STEPWELL_SECRET_KEY_FILE")]
+    pub(crate) secret_key_file: Option<PathBuf>,
     // Last, because its help heading would cover the flags after it.
     /// Account and region of the ARNs that this server gives out.
     #[command(flatten)]
     pub(crate) identity: Identity,
+}
+
+/// A directory of this host and the name that manifests have for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NamedDirectory {
+    /// The name.
+    pub(crate) name: String,
+    /// Where it is.
+    pub(crate) path: PathBuf,
 }
 
 /// Where the server keeps its data.
@@ -91,6 +119,22 @@ fn parse_listen(text: &str) -> Result<String, String> {
     }
 }
 
+/// Reads `NAME=PATH`.
+pub(crate) fn parse_directory(text: &str) -> Result<NamedDirectory, String> {
+    let is_name = |name: &str| {
+        (1..=64).contains(&name.len())
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+    };
+    match text.split_once('=') {
+        Some((name, path)) if is_name(name) && !path.is_empty() => {
+            Ok(NamedDirectory { name: name.to_owned(), path: path.into() })
+        }
+        Some(_) | None => {
+            Err("give NAME=PATH, like models=/srv/models; a name has letters, digits, - and _".to_owned())
+        }
+    }
+}
+
 fn parse_store(text: &str) -> Result<StoreLocation, String> {
     match text.split_once(':') {
         Some(("sled", directory)) if !directory.is_empty() => Ok(StoreLocation::Sled(directory.into())),
@@ -102,7 +146,16 @@ fn parse_store(text: &str) -> Result<StoreLocation, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{StoreLocation, parse_listen, parse_store};
+    use super::{NamedDirectory, StoreLocation, parse_directory, parse_listen, parse_store};
+
+    #[test]
+    fn directories_have_a_name_and_a_path() {
+        let expected = NamedDirectory { name: "a-1".into(), path: "/x=y".into() };
+        assert_eq!(parse_directory("a-1=/x=y").unwrap(), expected);
+        for wrong in ["", "/srv", "=/srv", "a=", "a b=/srv", "a.b=/srv"] {
+            assert!(parse_directory(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn stores_are_named_by_kind_and_place() {

@@ -19,6 +19,9 @@ const MODULE_BYTES: u64 = 512 << 20;
 /// How every binary WebAssembly file begins.
 const WASM_MAGIC: &[u8] = b"\0asm";
 
+/// How every zip archive begins that holds something.
+const ZIP_MAGIC: &[u8] = b"PK\x03\x04";
+
 /// Reads a file (`-`: standard input) that must hold one JSON text, and returns it exactly as written: the API
 /// compares definitions as text.
 pub(crate) fn json_file(path: &Path) -> Result<String, Failure> {
@@ -35,6 +38,19 @@ pub(crate) fn text_file(path: &Path) -> Result<String, Failure> {
     })
 }
 
+/// Reads a file (`-`: standard input) that holds a secret, without the line end that editors and `echo` leave behind it.
+pub(crate) fn secret_file(path: &Path) -> Result<String, Failure> {
+    let mut text = text_file(path)?;
+    for end in ['\n', '\r'] {
+        if text.ends_with(end) {
+            text.pop();
+        } else {
+            break;
+        }
+    }
+    Ok(text)
+}
+
 /// Checks that `text` is one JSON text; `label` names it in the message.
 pub(crate) fn check_json(label: &str, text: &str) -> Result<(), Failure> {
     let Err(error) = serde_json::from_str::<IgnoredAny>(text) else { return Ok(()) };
@@ -45,9 +61,7 @@ pub(crate) fn check_json(label: &str, text: &str) -> Result<(), Failure> {
     Err(Failure::Usage(format!("{label}:{line}:{column}: not JSON: {reason}")))
 }
 
-/// Reads a WebAssembly file (`-`: standard input).
-pub(crate) fn wasm_file(path: &Path) -> Result<Vec<u8>, Failure> {
-    let bytes = read(path, MODULE_BYTES)?;
+fn checked_wasm(path: &Path, bytes: Vec<u8>) -> Result<Vec<u8>, Failure> {
     if bytes.starts_with(WASM_MAGIC) {
         Ok(bytes)
     } else {
@@ -56,6 +70,24 @@ pub(crate) fn wasm_file(path: &Path) -> Result<Vec<u8>, Failure> {
             label(path)
         )))
     }
+}
+
+/// A file that can be uploaded.
+pub(crate) struct ModuleFile {
+    /// What it holds.
+    pub(crate) bytes: Vec<u8>,
+    /// Whether it is a zip archive rather than the module itself.
+    pub(crate) is_archive: bool,
+}
+
+/// Reads a WebAssembly file, or a zip archive (`-`: standard input).
+pub(crate) fn module_file(path: &Path) -> Result<ModuleFile, Failure> {
+    let bytes = read(path, MODULE_BYTES)?;
+    let is_archive = bytes.starts_with(ZIP_MAGIC);
+    if is_archive {
+        return Ok(ModuleFile { bytes, is_archive });
+    }
+    Ok(ModuleFile { bytes: checked_wasm(path, bytes)?, is_archive })
 }
 
 fn read(path: &Path, limit_bytes: u64) -> Result<Vec<u8>, Failure> {
@@ -91,7 +123,7 @@ pub(crate) fn label(path: &Path) -> String {
 mod tests {
     use std::path::Path;
 
-    use super::{check_json, json_file, wasm_file};
+    use super::{check_json, json_file, module_file};
 
     #[test]
     fn broken_json_is_located() {
@@ -124,11 +156,14 @@ mod tests {
         let path = directory.path().join("a.json");
         std::fs::write(&path, "{ \"a\" :1}\n").unwrap();
         assert_eq!(json_file(&path).unwrap(), "{ \"a\" :1}\n");
-        let failure = wasm_file(&path).unwrap_err();
+        let failure = module_file(&path).err().unwrap();
         assert!(failure.to_string().contains("not a WebAssembly file"), "{failure}");
         std::fs::write(&path, b"{\xff").unwrap();
         assert!(json_file(&path).unwrap_err().to_string().contains("not UTF-8 text (byte 1)"));
         std::fs::write(&path, b"\0asm\x0d\0\x01\0").unwrap();
-        assert_eq!(wasm_file(&path).unwrap().len(), 8);
+        let file = module_file(&path).unwrap();
+        assert_eq!((file.bytes.len(), file.is_archive), (8, false));
+        std::fs::write(&path, b"PK\x03\x04").unwrap();
+        assert!(module_file(&path).unwrap().is_archive);
     }
 }

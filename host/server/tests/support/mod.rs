@@ -1,5 +1,6 @@
 //! A whole server in this process: memory backend, a port of its own, functions that the tests play themselves.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, LazyLock, Mutex, mpsc};
@@ -13,7 +14,10 @@ use stepwell_executor::integrations::{FunctionCall, FunctionError, FunctionReply
 use stepwell_executor::{Executor, ExecutorConfig, SystemClock};
 use stepwell_jsonata::Jsonata;
 use stepwell_sandbox::{Sandbox, SandboxConfig};
-use stepwell_server::{Identity, SandboxExpressions, SandboxFunctions, Server};
+use stepwell_server::{
+    CallBounds, Calls, Identity, Modules, ModulesConfig, SandboxExpressions, SandboxFunctions, SecretKey,
+    Server,
+};
 use stepwell_store::{Backend, LogLine, MemoryBackend, Store};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -24,6 +28,8 @@ pub(crate) const ACCOUNT: &str = "111111111111";
 pub(crate) const REGION: &str = "us-east-1";
 /// Largest upload that test servers take, in bytes.
 pub(crate) const MODULE_BYTES: usize = 100_000;
+/// The name of the data directory that test servers offer.
+pub(crate) const DIRECTORY: &str = "data";
 /// Longest wait for anything to happen.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -237,17 +243,29 @@ async fn serve(
 ) {
     let store = Store::new(backend);
     let clock = Arc::new(SystemClock);
-    let modules = tempfile::tempdir().unwrap();
-    let mut config = SandboxConfig::new(modules.path().join("modules"));
+    let directory = tempfile::tempdir().unwrap();
+    let mut config = SandboxConfig::new(directory.path().join("modules"));
     config.max_concurrent_calls = 8;
     let sandbox = Sandbox::open(config).unwrap();
+    let directories = BTreeMap::from([(DIRECTORY.to_owned(), directory.path().to_owned())]);
+    let modules = Modules::new(ModulesConfig {
+        store: store.clone(),
+        sandbox,
+        clock: clock.clone(),
+        max_bytes: MODULE_BYTES,
+        secret_key: SecretKey::in_memory(),
+        directories,
+    });
     let functions: Arc<dyn Functions> = match callee {
         Callee::Played => Arc::new(PlayedFunctions::default()),
         Callee::Modules => {
             let timeout = Duration::from_secs(10);
-            Arc::new(SandboxFunctions::new(store.clone(), sandbox.clone(), clock.clone(), timeout))
+            Arc::new(SandboxFunctions::new(Arc::clone(&modules), clock.clone(), timeout))
         }
     };
+    let bounds =
+        CallBounds { timeout: Duration::from_secs(10), memory_bytes: 256 << 20, concurrent_calls: 8 };
+    let calls = Calls::new(Arc::clone(&functions), bounds);
     let integration = Arc::new(Lambda::new(functions, clock.clone()));
     let shards = ExecutorConfig { shards: 2, ..ExecutorConfig::default() };
     let jsonata = Arc::clone(&JSONATA);
@@ -255,7 +273,7 @@ async fn serve(
     let executor =
         Executor::open(store.clone(), integration, expressions, clock.clone(), shards).await.unwrap();
     let identity = Identity { account: ACCOUNT.into(), region: REGION.into() };
-    let server = Server::new(store, executor.clone(), sandbox, MODULE_BYTES, jsonata, clock, identity);
+    let server = Server::new(store, executor.clone(), modules, calls, jsonata, clock, identity);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     ready.send(listener.local_addr().unwrap()).unwrap();
     let stop = async move { drop(stopped.await) };
@@ -297,6 +315,6 @@ impl Functions for PlayedFunctions {
             }
             _ => Err(FunctionError::NotFound),
         };
-        FunctionReply { result, log }
+        FunctionReply { result, log, executed_version: None }
     }
 }

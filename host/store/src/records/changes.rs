@@ -102,10 +102,7 @@ impl Changes {
         definition: &str,
         expected: Option<u64>,
     ) -> Result<(), StoreError> {
-        match expected {
-            None => self.batch.expect_absent(space::MACHINES, record.arn.clone()),
-            Some(version) => self.batch.expect_version(space::MACHINES, record.arn.clone(), version),
-        };
+        self.expect(space::MACHINES, record.arn.clone().into(), expected);
         self.put(space::MACHINES, record.arn.clone().into(), encode(record)?);
         let key = space::definition_key(record.id, record.revision);
         self.put(space::DEFINITIONS, key, definition.as_bytes().to_vec());
@@ -115,6 +112,14 @@ impl Changes {
     /// The batches, in the order in which they are to be committed.
     pub(super) fn into_batches(self) -> impl Iterator<Item = Batch> {
         self.unreachable.into_iter().chain([self.batch])
+    }
+
+    /// The condition that a key still has the version that was read; none: that it has no value.
+    pub(super) fn expect(&mut self, space: Space, key: Key, version: Option<u64>) {
+        match version {
+            None => self.batch.expect_absent(space, key),
+            Some(version) => self.batch.expect_version(space, key, version),
+        };
     }
 
     pub(super) fn put(&mut self, space: Space, key: Key, value: Vec<u8>) {

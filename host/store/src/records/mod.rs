@@ -8,6 +8,7 @@ mod checkpoint;
 mod execution;
 mod machine;
 mod module;
+mod secret;
 mod space;
 mod store;
 
@@ -15,5 +16,6 @@ pub use changes::Changes;
 pub use checkpoint::Standing;
 pub use execution::{ExecutionId, ExecutionSummary, LogLine, StartRecord};
 pub use machine::{MachineId, MachineRecord};
-pub use module::ModuleRecord;
+pub use module::{ModuleAliasRecord, ModuleContent, ModuleRecord, ModuleSettings, ModuleVersionRecord};
+pub use secret::SecretRecord;
 pub use store::{HistoryPage, Store};

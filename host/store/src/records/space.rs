@@ -16,6 +16,12 @@ pub(super) const MACHINES: Space = Space::new(b'm');
 pub(super) const DEFINITIONS: Space = Space::new(b'd');
 /// Modules: name -> `ModuleRecord`.
 pub(super) const MODULES: Space = Space::new(b'w');
+/// Published versions of modules: name, zero byte, number -> `ModuleVersionRecord`.
+pub(super) const VERSIONS: Space = Space::new(b'v');
+/// Aliases of modules: name, zero byte, alias -> `ModuleAliasRecord`.
+pub(super) const ALIASES: Space = Space::new(b'a');
+/// Secrets: name -> `SecretRecord`.
+pub(super) const SECRETS: Space = Space::new(b'k');
 /// Names of executions: ARN -> execution id.
 pub(super) const NAMES: Space = Space::new(b'n');
 /// What never changes after the start: execution id -> `Facts`. Written once.
@@ -41,6 +47,21 @@ pub(super) const STATUSES: Space = Space::new(b's');
 /// The keys of `DEFINITIONS`.
 pub(super) fn definition_key(machine: MachineId, revision: u64) -> Key {
     [machine.0.as_slice(), &revision.to_be_bytes()].concat().into()
+}
+
+/// How the keys of a module's versions and aliases begin. A module's name holds no zero byte.
+pub(super) fn module_prefix(name: &str) -> Key {
+    [name.as_bytes(), &[0]].concat().into()
+}
+
+/// The keys of `VERSIONS`.
+pub(super) fn version_key(name: &str, number: u64) -> Key {
+    [name.as_bytes(), &[0], &number.to_be_bytes()].concat().into()
+}
+
+/// The keys of `ALIASES`.
+pub(super) fn alias_key(name: &str, alias: &str) -> Key {
+    [name.as_bytes(), &[0], alias.as_bytes()].concat().into()
 }
 
 /// The keys of `HISTORY` and `LOGS`.

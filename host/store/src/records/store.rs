@@ -5,7 +5,6 @@
 use super::changes::Changes;
 use super::execution::{ExecutionId, ExecutionSummary, LogLine};
 use super::machine::{MachineId, MachineRecord};
-use super::module::ModuleRecord;
 use super::space;
 use crate::backend::{Backend, Fatal, KeyRange};
 use crate::batch::{Key, Space};
@@ -90,30 +89,6 @@ impl Store {
         limit: usize,
     ) -> Result<Vec<MachineRecord>, StoreError> {
         self.records_after(space::MACHINES, KeyRange::all(), after.map(str::as_bytes), limit).await
-    }
-
-    /// Stores which content a module name stands for.
-    pub async fn put_module(&self, record: &ModuleRecord) -> Result<(), StoreError> {
-        let mut changes = Changes::new();
-        changes.put(space::MODULES, record.name.clone().into(), encode(record)?);
-        self.commit(changes).await
-    }
-
-    /// A module by name.
-    pub async fn module(&self, name: &str) -> Result<Option<ModuleRecord>, StoreError> {
-        self.record(space::MODULES, name.as_bytes()).await
-    }
-
-    /// Forgets a module name.
-    pub async fn delete_module(&self, name: &str) -> Result<(), StoreError> {
-        let mut changes = Changes::new();
-        changes.delete(space::MODULES, Key::copy_from_slice(name.as_bytes()));
-        self.commit(changes).await
-    }
-
-    /// Modules in the order of their names, from behind `after`.
-    pub async fn modules(&self, after: Option<&str>, limit: usize) -> Result<Vec<ModuleRecord>, StoreError> {
-        self.records_after(space::MODULES, KeyRange::all(), after.map(str::as_bytes), limit).await
     }
 
     /// The execution that has this ARN.
@@ -245,7 +220,7 @@ impl Store {
         stored.map(|stored| decode(space, key, &stored.value)).transpose()
     }
 
-    async fn records_after<T: DeserializeOwned>(
+    pub(super) async fn records_after<T: DeserializeOwned>(
         &self,
         space: Space,
         range: KeyRange,

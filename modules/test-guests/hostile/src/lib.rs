@@ -1,7 +1,10 @@
 //! A guest that misbehaves on request: each wall of the sandbox has a test that runs into it.
 //!
-//! Input: `{"do": "trap" | "loop" | "allocate" | "recurse" | "big-result" | "spam-log" | "sleep" | "read-file" | "env"}`,
-//! with `bytes` for `big-result` and `spam-log` and `seconds` for `sleep`.
+//! Input: `{"do": "trap" | "loop" | "allocate" | "recurse" | "big-result" | "spam-log" | "sleep" | "hold" | "read-file" |
+//! "env" | "ask"}`, with `bytes` for `big-result` and `spam-log`, `seconds` for `sleep` and `hold`, `mebibytes` for `hold`, and
+//! for `ask` what to ask the host for: see [`host::Request`].
+
+mod host;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -27,10 +30,14 @@ enum Misdeed {
     SpamLog { bytes: usize },
     /// Blocks inside a host call.
     Sleep { seconds: f64 },
+    /// Takes so much memory and blocks inside a host call.
+    Hold { mebibytes: usize, seconds: f64 },
     /// Asks for a file of the host.
     ReadFile,
     /// Asks for the host's environment and arguments.
     Env,
+    /// Asks the host for too much of something.
+    Ask { request: host::Request },
 }
 
 /// How much one log line of `spam-log` holds.
@@ -53,6 +60,11 @@ fn hostile(misdeed: Misdeed) -> Result<Value, TaskError> {
             std::thread::sleep(Duration::try_from_secs_f64(seconds)?);
             Ok(json!("slept"))
         }
+        Misdeed::Hold { mebibytes, seconds } => {
+            let held = black_box(vec![1_u8; mebibytes << 20]);
+            std::thread::sleep(Duration::try_from_secs_f64(seconds)?);
+            Ok(json!(held.len()))
+        }
         Misdeed::ReadFile => {
             let error = std::fs::read("/etc/hostname").err().map(|error| error.to_string());
             Ok(json!({ "error": error, "listing": std::fs::read_dir("/").is_ok() }))
@@ -61,6 +73,7 @@ fn hostile(misdeed: Misdeed) -> Result<Value, TaskError> {
             let variables: Vec<_> = std::env::vars().map(|(name, _)| name).collect();
             Ok(json!({ "variables": variables, "arguments": std::env::args().count() }))
         }
+        Misdeed::Ask { request } => Ok(request.ask()),
     }
 }
 
@@ -121,6 +134,12 @@ mod tests {
         assert_eq!(hostile(misdeed), Ok(json!("xxx")));
         let misdeed = serde_json::from_str(r#"{"do":"sleep","seconds":0}"#).unwrap();
         assert_eq!(hostile(misdeed), Ok(json!("slept")));
+    }
+
+    #[test]
+    fn requests_are_read() {
+        let misdeed: Misdeed = serde_json::from_str(r#"{"do":"ask","request":{"for":"random","bytes":7}}"#).unwrap();
+        assert!(matches!(misdeed, Misdeed::Ask { request: host::Request::Random { bytes: 7 } }));
     }
 
     #[test]

@@ -1,0 +1,129 @@
+//! The clocks and random numbers that a manifest asks for, where they are not wasmtime's own.
+
+use crate::digest::Digest;
+use crate::manifest::{ClockGrant, RandomGrant};
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use wasmtime_wasi::{HostMonotonicClock, HostWallClock, WasiCtxBuilder};
+
+/// The step of the coarse clock.
+const COARSE: Duration = Duration::from_millis(1);
+
+/// Gives the module its clocks.
+pub(crate) fn grant_clock(builder: &mut WasiCtxBuilder, clock: ClockGrant) {
+    match clock {
+        ClockGrant::Coarse => builder.wall_clock(Coarse::new()).monotonic_clock(Coarse::new()),
+        ClockGrant::Fixed => builder.wall_clock(Fixed::new()).monotonic_clock(Fixed::new()),
+        ClockGrant::Precise => builder,
+    };
+}
+
+/// Gives the module its random numbers; the idempotency key seeds those that are to come out again.
+pub(crate) fn grant_random(builder: &mut WasiCtxBuilder, random: RandomGrant, idempotency_key: &str) {
+    match random {
+        RandomGrant::Secure => {}
+        RandomGrant::Seeded => {
+            let seed = *Digest::of(idempotency_key.as_bytes()).bytes();
+            let half = u128::from_le_bytes(std::array::from_fn(|index| seed[index]));
+            builder
+                .secure_random(StdRng::from_seed(seed))
+                .insecure_random(StdRng::from_seed(seed))
+                .insecure_random_seed(half);
+        }
+    }
+}
+
+/// The host's time, rounded down.
+struct Coarse {
+    began: Instant,
+}
+
+impl Coarse {
+    fn new() -> Self {
+        Self { began: Instant::now() }
+    }
+}
+
+impl HostWallClock for Coarse {
+    fn resolution(&self) -> Duration {
+        COARSE
+    }
+
+    fn now(&self) -> Duration {
+        rounded(since_epoch())
+    }
+}
+
+impl HostMonotonicClock for Coarse {
+    fn resolution(&self) -> u64 {
+        nanoseconds(COARSE)
+    }
+
+    fn now(&self) -> u64 {
+        nanoseconds(rounded(self.began.elapsed()))
+    }
+}
+
+/// One moment.
+struct Fixed {
+    now: Duration,
+}
+
+impl Fixed {
+    fn new() -> Self {
+        Self { now: rounded(since_epoch()) }
+    }
+}
+
+impl HostWallClock for Fixed {
+    fn resolution(&self) -> Duration {
+        COARSE
+    }
+
+    fn now(&self) -> Duration {
+        self.now
+    }
+}
+
+impl HostMonotonicClock for Fixed {
+    fn resolution(&self) -> u64 {
+        nanoseconds(COARSE)
+    }
+
+    fn now(&self) -> u64 {
+        0
+    }
+}
+
+fn since_epoch() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+fn rounded(time: Duration) -> Duration {
+    Duration::from_millis(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
+}
+
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_coarse_clock_shows_whole_milliseconds() {
+        let clock = Coarse::new();
+        assert_eq!(HostWallClock::now(&clock).subsec_nanos() % 1_000_000, 0);
+        assert_eq!(HostMonotonicClock::now(&clock) % 1_000_000, 0);
+    }
+
+    #[test]
+    fn a_fixed_clock_stands_still() {
+        let clock = Fixed::new();
+        let first = HostWallClock::now(&clock);
+        std::thread::sleep(Duration::from_millis(3));
+        assert_eq!((HostWallClock::now(&clock), HostMonotonicClock::now(&clock)), (first, 0));
+    }
+}

@@ -1,0 +1,171 @@
+//! The key that seals secrets: 32 bytes, in a file that only its owner may read, or in memory.
+//!
+//! It must never be logged, and never be made anew while secrets are sealed with the one that was there.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use chacha20poly1305::aead::rand_core::RngCore as _;
+use chacha20poly1305::aead::{KeyInit as _, OsRng};
+use chacha20poly1305::{Key, XChaCha20Poly1305};
+
+/// Length of the key, in bytes.
+const KEY_BYTES: usize = 32;
+/// Longest file that is read as a key, in bytes: 64 hexadecimal digits and line ends.
+const FILE_BYTES: usize = 128;
+
+/// Where the key comes from.
+pub struct SecretKey {
+    source: Source,
+    /// Set at first use.
+    cipher: Mutex<Option<XChaCha20Poly1305>>,
+}
+
+enum Source {
+    /// A random key that goes with the process.
+    Memory,
+    /// A file that must be there.
+    File(PathBuf),
+    /// A file that is made when the first secret is set.
+    Made(PathBuf),
+}
+
+impl std::fmt::Debug for SecretKey {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("SecretKey")
+    }
+}
+
+impl SecretKey {
+    /// A random key that goes with the process, for stores in memory.
+    pub fn in_memory() -> SecretKey {
+        SecretKey { source: Source::Memory, cipher: Mutex::default() }
+    }
+
+    /// The key in a file, which is made when the first secret is set.
+    pub fn made_in(path: PathBuf) -> SecretKey {
+        SecretKey { source: Source::Made(path), cipher: Mutex::default() }
+    }
+
+    /// The key in a file that must be there.
+    ///
+    /// # Errors
+    /// When it cannot be read, or holds no key.
+    pub fn from_file(path: PathBuf) -> Result<SecretKey, String> {
+        let Some(cipher) = read(&path)? else {
+            return Err(format!(
+                "{}: there is no such file; make one with `openssl rand -hex 32 > FILE` and mode 0600",
+                path.display()
+            ));
+        };
+        Ok(SecretKey { source: Source::File(path), cipher: Mutex::new(Some(cipher)) })
+    }
+
+    /// What seals and opens. `may_make` says that no secret is stored yet. Errors: in words for the operator.
+    pub(super) fn cipher(&self, may_make: bool) -> Result<XChaCha20Poly1305, String> {
+        let mut cipher = self.cipher.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(cipher) = &*cipher {
+            return Ok(cipher.clone());
+        }
+        let found = match &self.source {
+            Source::Memory => XChaCha20Poly1305::new(&random()),
+            Source::File(path) | Source::Made(path) => match read(path)? {
+                Some(found) => found,
+                None if may_make => make(path).map_err(|error| format!("{}: {error}", path.display()))?,
+                None => {
+                    return Err(format!(
+                        "{}: the key is missing, though secrets are sealed with it: restore it, or delete the secrets",
+                        path.display()
+                    ));
+                }
+            },
+        };
+        *cipher = Some(found.clone());
+        Ok(found)
+    }
+}
+
+fn random() -> Key {
+    let mut key = Key::default();
+    OsRng.fill_bytes(&mut key);
+    key
+}
+
+/// Makes the file with a new key. It is there whole, for its owner alone, or not at all.
+fn make(path: &Path) -> io::Result<XChaCha20Poly1305> {
+    let key = random();
+    let digits: String = key.iter().flat_map(|byte| [byte >> 4, byte & 15]).filter_map(digit).collect();
+    let unfinished = path.with_extension(format!("unfinished-{}", std::process::id()));
+    let written =
+        write_private(&unfinished, &format!("{digits}\n")).and_then(|()| fs::rename(&unfinished, path));
+    if let Err(error) = written {
+        // The first error is the one to report.
+        drop(fs::remove_file(&unfinished));
+        return Err(error);
+    }
+    if let Some(folder) = path.parent() {
+        fs::File::open(folder)?.sync_all()?;
+    }
+    tracing::info!(file = %path.display(), "made a key for secrets: keep a copy of it apart from the data");
+    Ok(XChaCha20Poly1305::new(&key))
+}
+
+/// The hexadecimal digit of a number below 16.
+fn digit(number: u8) -> Option<char> {
+    char::from_digit(u32::from(number), 16)
+}
+
+fn write_private(path: &Path, text: &str) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}
+
+/// Reads a key: 32 bytes as they are, or 64 hexadecimal digits. A missing file is nothing.
+fn read(path: &Path) -> Result<Option<XChaCha20Poly1305>, String> {
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(format!("{}: {error}", path.display())),
+    };
+    warn_if_readable(path);
+    let Some(key) = parse(&bytes) else {
+        return Err(format!(
+            "{}: this is no key: it must hold 64 hexadecimal digits, or 32 bytes",
+            path.display()
+        ));
+    };
+    Ok(Some(XChaCha20Poly1305::new(Key::from_slice(&key))))
+}
+
+fn parse(bytes: &[u8]) -> Option<[u8; KEY_BYTES]> {
+    if let Ok(key) = bytes.try_into() {
+        return Some(key);
+    }
+    let text = std::str::from_utf8(bytes).ok().filter(|text| text.len() <= FILE_BYTES)?.trim();
+    if text.len() != 2 * KEY_BYTES || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    let mut key = [0; KEY_BYTES];
+    for (index, byte) in key.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(text.get(2 * index..2 * index + 2)?, 16).ok()?;
+    }
+    Some(key)
+}
+
+/// Says so when others than the owner can read the key.
+fn warn_if_readable(path: &Path) {
+    #[cfg(unix)]
+    if let Ok(metadata) = fs::metadata(path) {
+        let mode = std::os::unix::fs::PermissionsExt::mode(&metadata.permissions());
+        if mode & 0o077 != 0 {
+            tracing::warn!(file = %path.display(), "others than its owner can read the key for secrets: chmod 600 it");
+        }
+    }
+}

@@ -1,0 +1,37 @@
+(component
+  (core module $m
+    (memory (export "memory") 2)
+    (data (i32.const 64) "Refused$salt")
+    (global $free (mut i32) (i32.const 1024))
+    (func (export "realloc") (param i32 i32 i32 i32) (result i32)
+      (local $at i32)
+      (local.set $at (global.get $free))
+      (global.set $free (i32.and (i32.add (i32.add (local.get $at) (local.get 3)) (i32.const 7)) (i32.const -8)))
+      (local.get $at))
+    (func (export "run") (param $text i32) (param $length i32) (result i32)
+      (if (i32.eq (i32.load8_u (local.get $text)) (i32.const 123))
+        (then
+          (i32.store8 (i32.const 16) (i32.const 0))
+          (i32.store (i32.const 20) (local.get $text))
+          (i32.store (i32.const 24) (local.get $length)))
+        (else
+          (i32.store8 (i32.const 16) (i32.const 1))
+          (i32.store (i32.const 20) (i32.const 64))
+          (i32.store (i32.const 24) (i32.const 7))
+          (i32.store (i32.const 28) (local.get $text))
+          (i32.store (i32.const 32) (local.get $length))))
+      (i32.const 16)))
+  (core instance $i (instantiate $m))
+  (type $error (record (field "error" string) (field "cause" string)))
+  (func $run (param "input" string) (result (result string (error $error)))
+    (canon lift (core func $i "run") (memory $i "memory") (realloc (func $i "realloc"))))
+  (component $shim
+    (type $e (record (field "error" string) (field "cause" string)))
+    (import "import-type-task-error" (type $t (eq $e)))
+    (import "import-func-run" (func $f (param "input" string) (result (result string (error $t)))))
+    (export $x "task-error" (type $e))
+    (export "run" (func $f) (func (param "input" string) (result (result string (error $x))))))
+  (instance $handler (instantiate $shim
+    (with "import-type-task-error" (type $error))
+    (with "import-func-run" (func $run))))
+  (export "stepwell:task/handler@0.1.0" (instance $handler)))
