@@ -6,10 +6,11 @@ PROFILE ?= release
 TARGET  := $(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
 VENV    := .venv
 GUESTS  := modules/target/wasm32-wasip2/release
+LANGUAGES := target/guests
 DENY    := 0.20.2
 SUDO    := $(if $(filter 0,$(shell id -u)),,sudo)
 
-.PHONY: help demo test bench fuzz guests server wasm-target python deny lint unit clients smoke
+.PHONY: help demo test bench fuzz guests languages server wasm-target python node deny lint unit sdks clients smoke
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -17,10 +18,10 @@ help: ## show the targets
 demo: guests server ## build, start a server, run the order workflow on real modules, show its history
 	@BIN=target/$(TARGET)/stepwell GUESTS=$(GUESTS) bash modules/demo.sh
 
-test: lint unit clients smoke ## everything that CI runs
+test: lint unit sdks clients smoke ## everything that CI runs
 	@echo "== all checks passed"
 
-bench: guests ## measure ratios against baselines of the same run
+bench: guests languages ## measure ratios against baselines of the same run
 	cargo run --release -p stepwell-bench
 
 FUZZ_SECONDS ?= 600
@@ -30,6 +31,10 @@ fuzz: ## run every fuzzer for FUZZ_SECONDS (600); not part of `make test`
 guests: wasm-target ## build the task modules to WebAssembly components
 	@echo "== building the task modules (wasm32-wasip2)"
 	@cargo build --quiet --locked --release --target wasm32-wasip2 --manifest-path modules/Cargo.toml
+
+languages: wasm-target python node ## build the same three guests in every language (Rust, Python, JavaScript, Go, C, Zig)
+	@echo "== building guests in every language; compilers are installed into $(LANGUAGES)/tools"
+	@bash tests/guests/build.sh $(LANGUAGES)
 
 server: wasm-target ## build the server and command line
 	@echo "== building stepwell ($(PROFILE)); the first time takes some minutes"
@@ -46,6 +51,12 @@ python:
 	@test -x $(VENV)/bin/pytest || { echo "== installing boto3, the AWS CLI and pytest into $(VENV)"; \
 	  python3 -m venv $(VENV) && $(VENV)/bin/pip install --quiet -r tests/clients/requirements.txt; }
 
+node:
+	@command -v npm >/dev/null || { \
+	  echo "== installing nodejs and npm (for guests in JavaScript)"; \
+	  $(SUDO) apt-get update -q && $(SUDO) apt-get install -yq nodejs npm; } \
+	  || echo "npm cannot be installed: guests in JavaScript will be skipped"
+
 deny:
 	@cargo deny --version 2>/dev/null | grep -qF $(DENY) \
 	  || { echo "== installing cargo-deny $(DENY)"; cargo install --quiet --locked cargo-deny@$(DENY); }
@@ -61,10 +72,13 @@ lint: deny wasm-target ## formatting, lints, licences
 	@cargo deny --log-level off check advisories >/dev/null 2>&1 && echo "advisories ok" \
 	  || echo "SKIPPED advisories: the advisory database is out of reach, or names one (cargo deny check advisories)"
 
-unit: guests ## all Rust tests, the real server included
+unit: guests languages ## all Rust tests, the real server included
 	cargo test --locked --quiet --release --manifest-path modules/Cargo.toml
 	cargo build --locked --quiet -p stepwell-server
 	STEPWELL_BIN=$(CURDIR)/target/debug/stepwell STEPWELL_GUESTS=$(CURDIR)/$(GUESTS) cargo test --locked --workspace
+
+sdks: languages ## the native tests of the SDKs that are not Rust
+	@bash tests/guests/test-sdks.sh $(LANGUAGES)
 
 clients: guests python ## boto3 and the AWS CLI against the real server
 	cargo build --locked --quiet -p stepwell-server
