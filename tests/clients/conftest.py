@@ -39,10 +39,10 @@ def endpoint(tmp_path_factory):
     assert code == 0, f"the server ended with {code} after SIGTERM"
 
 
-def client(endpoint, **config):
+def client(endpoint, service="stepfunctions", **config):
     """An unmodified boto3 client, set up as the documentation says."""
     return boto3.client(
-        "stepfunctions",
+        service,
         endpoint_url=endpoint,
         region_name=REGION,
         aws_access_key_id="test",
@@ -114,7 +114,7 @@ class AwsFailed(Exception):
 
 @pytest.fixture(scope="session")
 def aws(endpoint, tmp_path_factory):
-    """Runs `aws stepfunctions ...` and returns its JSON; raises AwsFailed with what it said otherwise."""
+    """Runs `aws SERVICE ...` and returns its JSON; raises AwsFailed with what it said otherwise."""
     program = Path(sys.executable).parent / "aws"
     home = tmp_path_factory.mktemp("aws-home")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "STEPWELL_"))}
@@ -130,9 +130,9 @@ def aws(endpoint, tmp_path_factory):
         "NO_PROXY": "127.0.0.1",
     }
 
-    def run(*arguments, **options):
+    def run(*arguments, service="stepfunctions", **options):
         flags = [part for name, value in options.items() for part in (f"--{name.replace('_', '-')}", value)]
-        command = [str(program), "stepfunctions", *arguments, *flags, "--output", "json"]
+        command = [str(program), service, *arguments, *flags, "--output", "json"]
         ran = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=END_SECONDS)
         if ran.returncode != 0:
             raise AwsFailed(f"exit code {ran.returncode}: {ran.stderr.strip()}")
