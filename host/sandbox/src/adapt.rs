@@ -46,16 +46,13 @@ struct Facts {
 fn facts(wasm: &[u8]) -> Result<Facts, wasmparser::BinaryReaderError> {
     let mut facts = Facts { preview1: false, metadata: false };
     for payload in Parser::new(0).parse_all(wasm) {
-        match payload? {
-            Payload::ImportSection(section) => {
-                for import in section.into_imports() {
-                    facts.preview1 |= import?.module == PREVIEW1;
-                }
+        let payload = payload?;
+        if let Payload::ImportSection(section) = payload {
+            for import in section.into_imports() {
+                facts.preview1 |= import?.module == PREVIEW1;
             }
-            Payload::CustomSection(section) => {
-                facts.metadata |= section.name().starts_with(METADATA_SECTION);
-            }
-            _ => {}
+        } else if let Payload::CustomSection(section) = payload {
+            facts.metadata |= section.name().starts_with(METADATA_SECTION);
         }
     }
     Ok(facts)

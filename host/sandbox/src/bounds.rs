@@ -51,7 +51,7 @@ mod tests {
     #[test]
     fn a_manifest_lowers_bounds_and_never_raises_them() {
         let config = SandboxConfig::new("unused");
-        let timeout = Duration::from_secs(60);
+        let timeout = Duration::from_mins(1);
         let of_the_server = Bounds::new(&config, &Limits::default(), timeout);
         assert_eq!((of_the_server.timeout, of_the_server.memory_bytes), (timeout, config.memory_limit_bytes));
         let higher = Limits {

@@ -237,6 +237,14 @@ pub enum CallError {
         /// What the parser said.
         reason: String,
     },
+    /// The result holds the value of a secret, which would end up in the execution's history.
+    #[error(
+        "the module's result holds the secret of its variable {variable}: secrets must not get into the history"
+    )]
+    SecretInResult {
+        /// The environment variable that holds the secret.
+        variable: String,
+    },
     /// So many calls wait that this one was refused. Another try may succeed.
     #[error("too many module calls are waiting")]
     Overloaded,
@@ -271,6 +279,7 @@ impl CallError {
             Self::ScratchFull { .. } => "Sandbox.ScratchFull",
             Self::ResultTooLarge { .. } => "Sandbox.ResultTooLarge",
             Self::InvalidResult { .. } => "Sandbox.InvalidResult",
+            Self::SecretInResult { .. } => "Sandbox.SecretInResult",
             Self::Overloaded => "Sandbox.Overloaded",
             Self::UnknownModule { .. } => "Sandbox.UnknownModule",
             Self::Host(_) => "Sandbox.HostFailure",
@@ -312,6 +321,7 @@ impl CallError {
             | Self::ScratchFull { .. }
             | Self::ResultTooLarge { .. }
             | Self::InvalidResult { .. }
+            | Self::SecretInResult { .. }
             | Self::Overloaded
             | Self::UnknownModule { .. }
             | Self::Host(_) => {}

@@ -2,6 +2,7 @@
 //!
 //! Secrets are in here: it must never be logged, and its `Debug` shows no value.
 
+use crate::limits;
 use crate::manifest::Manifest;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -24,6 +25,19 @@ impl Grants {
     }
 }
 
+impl Grants {
+    /// Returns the variable of a secret whose value a JSON text holds, as it is or as JSON writes it.
+    pub(crate) fn secret_in(&self, json: &str) -> Option<&str> {
+        let held = |secret: &str| {
+            let written = serde_json::Value::from(secret).to_string();
+            json.contains(secret) || json.contains(written.trim_matches('"'))
+        };
+        let mut guarded =
+            self.secrets.iter().filter(|(_, secret)| secret.len() >= limits::MIN_GUARDED_SECRET_BYTES);
+        guarded.find(|(_, secret)| held(secret)).map(|(variable, _)| variable.as_str())
+    }
+}
+
 impl std::fmt::Debug for Grants {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter
@@ -32,5 +46,21 @@ impl std::fmt::Debug for Grants {
             .field("secrets", &self.secrets.keys())
             .field("directories", &self.directories)
             .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_found_however_they_are_written() {
+        let secrets = [("KEY", "hunter2-hunter2"), ("LINES", "one\ntwo \"three\""), ("SHORT", "abc")];
+        let secrets = secrets.map(|(variable, value)| (variable.to_owned(), value.to_owned()));
+        let grants = Grants { secrets: secrets.into(), ..Grants::default() };
+        assert_eq!(grants.secret_in(r#"{"a":"x hunter2-hunter2 y"}"#), Some("KEY"));
+        assert_eq!(grants.secret_in(r#"["one\ntwo \"three\""]"#), Some("LINES"));
+        assert_eq!(grants.secret_in(r#"["abc","hunter2"]"#), None);
+        assert!(!format!("{grants:?}").contains("hunter2"));
     }
 }

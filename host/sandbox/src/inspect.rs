@@ -58,11 +58,9 @@ impl ModuleKind {
     }
 
     /// Finds the kind in the names of a component's exports.
-    pub(crate) fn of_exports<'a>(exports: impl Iterator<Item = &'a str> + Clone) -> Option<Self> {
-        ENTRIES
-            .iter()
-            .find(|(entry, _)| exports.clone().any(|name| interface(name) == *entry))
-            .map(|(_, kind)| *kind)
+    pub(crate) fn of_exports<'a>(exports: impl Iterator<Item = &'a str>) -> Option<Self> {
+        let entry = |name: &str| ENTRIES.iter().position(|(entry, _)| interface(name) == *entry);
+        exports.filter_map(entry).min().map(|first| ENTRIES[first].1)
     }
 }
 

@@ -12,6 +12,7 @@ use crate::epoch::Running;
 use crate::error::CallError;
 use crate::failure::{DeadlinePassed, call_error};
 use crate::filesystem::CallFiles;
+use crate::grants::Grants;
 use crate::inspect::{ModuleKind, core_of};
 use crate::limits;
 use crate::loaded::{LoadError, LoadedModule, Loader};
@@ -168,7 +169,7 @@ async fn run(
     let outcome = match outcome {
         Err(_) => Err(CallError::Timeout { timeout: bounds.timeout, backtrace: None }),
         Ok(Err(error)) => Err(call_error(&error, &bounds, &state.log.error_tail())),
-        Ok(Ok(outcome)) => outcome.and_then(|result| checked(result, bounds.result_bytes)),
+        Ok(Ok(outcome)) => outcome.and_then(|result| checked(result, bounds.result_bytes, &grants)),
     };
     let outcome = outcome.map_err(|error| told(error, &state.log));
     // The instance goes back to the pool before its place does, so that the next call finds room there.
@@ -205,10 +206,13 @@ fn store(module: &LoadedModule, state: CallState, bounds: &Bounds) -> Store<Call
     store
 }
 
-/// Accepts a result that is JSON and short enough.
-fn checked(result: String, limit_bytes: u64) -> Result<CallOutput, CallError> {
+/// Accepts a result that is JSON, short enough, and holds no secret.
+fn checked(result: String, limit_bytes: u64, grants: &Grants) -> Result<CallOutput, CallError> {
     if result.len() as u64 > limit_bytes {
         return Err(CallError::ResultTooLarge { limit_bytes });
+    }
+    if let Some(variable) = grants.secret_in(&result) {
+        return Err(CallError::SecretInResult { variable: variable.to_owned() });
     }
     match serde_json::from_str::<IgnoredAny>(&result) {
         Ok(IgnoredAny) => Ok(CallOutput { result }),

@@ -59,7 +59,7 @@ pub(crate) const MAX_HTTP_REQUESTS: usize = 64;
 pub(crate) const RESERVED_MAPS: u64 = 4_096;
 
 /// Longest time that one upload may be compiled for, in a process of its own.
-pub(crate) const MAX_COMPILE_TIME: Duration = Duration::from_secs(180);
+pub(crate) const MAX_COMPILE_TIME: Duration = Duration::from_mins(3);
 /// Processor time of that process: two cores for as long.
 pub(crate) const MAX_COMPILE_CPU_SECONDS: u64 = 360;
 /// Address space of that process, in bytes. The largest interpreters take 400 MiB of memory.
@@ -75,6 +75,8 @@ pub(crate) const QUICK_CALL: Duration = Duration::from_micros(300);
 pub(crate) const SLOW_STREAK: u32 = 64;
 /// Shortest secret that is looked for in logs: shorter texts occur by chance.
 pub(crate) const MIN_MASKED_SECRET_BYTES: usize = 4;
+/// Shortest secret that a result may not hold.
+pub(crate) const MIN_GUARDED_SECRET_BYTES: usize = 8;
 /// Handles (streams, pollables) that one call may hold open.
 pub(crate) const MAX_OPEN_HANDLES: usize = 1_000;
 /// Random bytes that a guest may ask for at once.

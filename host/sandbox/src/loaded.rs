@@ -119,8 +119,8 @@ impl Loader {
         wasm: &[u8],
         core: Option<CoreModule>,
     ) -> Result<LoadedModule, LoadError> {
-        let code = self.compiler.compile(&self.engine, wasm, core)?;
-        let artifact = Artifact::new(digest, self.compatibility, &code);
+        let compiled = self.compiler.compile(&self.engine, wasm, core)?;
+        let artifact = Artifact::new(digest, self.compatibility, &compiled);
         let component = artifact::load(&self.engine, &artifact)
             .map_err(|error| CompileError::DoesNotCompile(format!("{error:#}")))?;
         let loaded = self.link(&component)?;

@@ -356,7 +356,7 @@ mod tests {
     #[test]
     fn a_line_without_an_end_is_cut() {
         let got = lines(1 << 20, |log| {
-            log.bytes(Output::Standard, &vec![b'x'; limits::MAX_LINE_BYTES * 2 + 1]).unwrap()
+            log.bytes(Output::Standard, &vec![b'x'; limits::MAX_LINE_BYTES * 2 + 1]).unwrap();
         });
         assert_eq!(got.len(), 2);
     }

@@ -28,9 +28,9 @@ pub fn run() -> io::Result<()> {
     let mut input = Vec::new();
     io::stdin().lock().read_to_end(&mut input)?;
     let Some((&what, wasm)) = input.split_first() else { return Err(io::ErrorKind::UnexpectedEof.into()) };
-    let core = core(what).ok_or(io::ErrorKind::InvalidInput)?;
+    let Some(upload) = upload(what) else { return Err(io::ErrorKind::InvalidInput.into()) };
     let engine = engine::for_compiling().map_err(io::Error::other)?;
-    let (outcome, bytes) = match compile(&engine, wasm, core) {
+    let (outcome, bytes) = match compile(&engine, wasm, upload.core) {
         Ok(code) => (CODE, code),
         Err(CompileError::DoesNotAdapt(reason)) => (DOES_NOT_ADAPT, reason.into_bytes()),
         Err(error) => (DOES_NOT_COMPILE, error.to_string().into_bytes()),
@@ -50,10 +50,15 @@ pub(super) fn what(core: Option<CoreModule>) -> u8 {
     }
 }
 
-fn core(what: u8) -> Option<Option<CoreModule>> {
-    [None, Some(CoreModule::Task), Some(CoreModule::Command)]
-        .into_iter()
-        .find(|core| self::what(*core) == what)
+/// What such a byte says.
+#[derive(Debug, PartialEq, Eq)]
+struct Upload {
+    core: Option<CoreModule>,
+}
+
+fn upload(what: u8) -> Option<Upload> {
+    let all = [None, Some(CoreModule::Task), Some(CoreModule::Command)];
+    all.into_iter().find(|core| self::what(*core) == what).map(|core| Upload { core })
 }
 
 /// Bounds memory and time of this process, makes it polite, and lets it end with its parent.
@@ -78,8 +83,8 @@ mod tests {
     #[test]
     fn says_and_understands_what_a_module_is() {
         for expected in [None, Some(CoreModule::Task), Some(CoreModule::Command)] {
-            assert_eq!(core(what(expected)), Some(expected));
+            assert_eq!(upload(what(expected)), Some(Upload { core: expected }));
         }
-        assert_eq!(core(b'?'), None);
+        assert_eq!(upload(b'?'), None);
     }
 }

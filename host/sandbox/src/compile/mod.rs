@@ -76,6 +76,6 @@ fn compile(engine: &Engine, wasm: &[u8], core: Option<CoreModule>) -> Result<Vec
         None => Cow::Borrowed(wasm),
         Some(core) => Cow::Owned(adapt(wasm, core).map_err(CompileError::DoesNotAdapt)?),
     };
-    let code = engine.precompile_component(&component);
-    code.map_err(|error| CompileError::DoesNotCompile(format!("{error:#}")))
+    let compiled = engine.precompile_component(&component);
+    compiled.map_err(|error| CompileError::DoesNotCompile(format!("{error:#}")))
 }

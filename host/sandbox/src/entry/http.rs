@@ -13,6 +13,9 @@ use crate::state::CallState;
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, HeaderValue};
 use http_body_util::{BodyExt as _, Full};
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::task::Poll;
 use tokio::sync::oneshot;
 use wasmtime::Store;
 use wasmtime_wasi_http::WasiHttpView as _;
@@ -35,21 +38,38 @@ pub(super) async fn call(
     let request = view.new_incoming_request(Scheme::Http, request)?;
     let outparam = view.new_response_outparam(send)?;
     let proxy = proxy.instantiate_async(&mut *store).await?;
-    let handler = proxy.wasi_http_incoming_handler();
-    let handled = handler.call_handle(&mut *store, request, outparam);
+    let server = proxy.wasi_http_incoming_handler();
     // The body is read while the module writes it: neither must wait for the other's end.
-    let (handled, read) = tokio::join!(handled, read(answered, limit_bytes));
-    // A body that grew too long is what broke the module's writing, if it broke.
+    let mut reading = pin!(read(answered, limit_bytes));
+    let early = {
+        let mut handling = pin!(server.call_handle(&mut *store, request, outparam));
+        let mut early = None;
+        loop {
+            tokio::select! {
+                biased;
+                // A body that grew too long is what broke the module's writing, if it broke.
+                read = &mut reading, if early.is_none() => match read {
+                    Err(ReadError::TooLong) => return Err(ResultExceeded { limit_bytes }.into()),
+                    read => early = Some(read),
+                },
+                handled = &mut handling => {
+                    // A module that broke off left its answer, begun or not, where nobody will end it.
+                    handled.map_err(from_module)?;
+                    break early;
+                }
+            }
+        }
+    };
+    let read = match early {
+        Some(read) => Some(read),
+        None => at_once(reading).await,
+    };
+    let read =
+        read.unwrap_or_else(|| Err(ReadError::NoAnswer("the module ended before its answer did".to_owned())));
     let answer = match read {
         Err(ReadError::TooLong) => return Err(ResultExceeded { limit_bytes }.into()),
-        Err(ReadError::NoAnswer(reason)) => {
-            handled.map_err(from_module)?;
-            return Ok(Err(CallError::Trap { message: reason }));
-        }
-        Ok(answer) => {
-            handled.map_err(from_module)?;
-            answer
-        }
+        Err(ReadError::NoAnswer(reason)) => return Ok(Err(CallError::Trap { message: reason })),
+        Ok(answer) => answer,
     };
     let (status, body) = answer;
     if !status.is_success() {
@@ -62,6 +82,19 @@ pub(super) async fn call(
 enum ReadError {
     TooLong,
     NoAnswer(String),
+}
+
+/// Takes what is there of an answer whose module is over: nobody will ever add to it.
+async fn at_once<T>(mut reading: Pin<&mut impl Future<Output = T>>) -> Option<T> {
+    poll_fn(|context| {
+        // Without tokio's budget, which could let something that is there seem not to be.
+        let read = pin!(tokio::task::unconstrained(reading.as_mut())).poll(context);
+        Poll::Ready(match read {
+            Poll::Ready(read) => Some(read),
+            Poll::Pending => None,
+        })
+    })
+    .await
 }
 
 /// Waits for the answer and reads its body.

@@ -77,7 +77,7 @@ impl Reply {
 pub(crate) async fn handle(State(server): State<Arc<Server>>, request: Request) -> Response {
     let path = request.uri().path().to_owned();
     if !begins_with_a_date(&path) {
-        return rest::not_found(request.uri().clone()).await.into_response();
+        return rest::not_found(request.uri()).into_response();
     }
     let (began, request_id) = (Instant::now(), Uuid::new_v4());
     let method = request.method().as_str().to_owned();

@@ -80,7 +80,7 @@ pub(crate) async fn health(State(server): State<Arc<Server>>) -> Response {
 }
 
 /// Every address that nothing else is at.
-pub(crate) async fn not_found(uri: Uri) -> RestError {
+pub(crate) fn not_found(uri: &Uri) -> RestError {
     RestError::NotFound(uri.path().to_owned())
 }
 

@@ -11,6 +11,12 @@ use wasip2::http::types::{ErrorCode, Fields, OutgoingBody, OutgoingResponse, Res
 pub(crate) enum Misdeed {
     /// Never answers, and computes.
     NeverAnswer,
+    /// Panics before it answers.
+    Panic,
+    /// Ends without an answer, and without giving up that it could.
+    KeepAnswer,
+    /// Begins an answer, and ends without giving up that it could go on.
+    KeepBody,
     /// Ends without an answer.
     NoAnswer,
     /// Answers with an error in place of a response.
@@ -48,6 +54,9 @@ impl Misdeed {
     pub(crate) fn commit(self, response_out: ResponseOutparam) {
         match self {
             Self::NeverAnswer => spin(),
+            Self::Panic => panic!("before the answer"),
+            Self::KeepAnswer => std::mem::forget(response_out),
+            Self::KeepBody => std::mem::forget(begin(response_out, Fields::new(), 200, b"1")),
             Self::NoAnswer => drop(response_out),
             Self::Error => ResponseOutparam::set(response_out, Err(ErrorCode::InternalError(None))),
             Self::HalfAnswer => drop(begin(response_out, Fields::new(), 200, b"{\"half\":")),

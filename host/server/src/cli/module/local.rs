@@ -68,7 +68,8 @@ pub(super) fn read(path: &Path, grants: &GrantArgs) -> Result<LocalModule, Failu
 
 /// SHA-256 as the sandbox names modules: 64 lower-case hexadecimal digits.
 pub(super) fn sha256(wasm: &[u8]) -> String {
-    Sha256::digest(wasm).iter().map(|byte| format!("{byte:02x}")).collect()
+    let digits = Sha256::digest(wasm).into_iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
 }
 
 /// Resolves the names in a manifest with what the command line says stands behind them.

@@ -48,7 +48,7 @@ enum ModuleCommand {
     /// Begin a project: a small task in the language of your choice, with everything to build it
     New(new::NewArgs),
     /// Run a module here, in the server's sandbox, without a server
-    Run(run::RunArgs),
+    Run(Box<run::RunArgs>),
     /// Show what a file is and what it needs, without a server
     Inspect(inspect::InspectArgs),
     /// Upload a module, or new code for one
@@ -90,7 +90,7 @@ enum ModuleCommand {
 pub(crate) fn run(client: &Client, output: &mut Output, args: ModuleArgs) -> Result<(), Failure> {
     match args.command {
         ModuleCommand::New(args) => new::run(output, &args),
-        ModuleCommand::Run(args) => run::run(output, args),
+        ModuleCommand::Run(args) => run::run(output, &args),
         ModuleCommand::Inspect(args) => inspect::run(output, &args),
         ModuleCommand::Put(args) => put::run(client, output, &args),
         ModuleCommand::List => show::list(client, output),

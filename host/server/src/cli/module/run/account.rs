@@ -118,12 +118,10 @@ fn median(times: &[Duration]) -> Duration {
 /// `0.012 ms`, `1532 ms`.
 fn milliseconds(time: Duration) -> String {
     let milliseconds = time.as_secs_f64() * 1_000.0;
-    let decimals = if milliseconds < 10.0 {
-        3
-    } else if milliseconds < 1_000.0 {
-        1
-    } else {
-        0
+    let decimals = match milliseconds {
+        ..10.0 => 3,
+        ..1_000.0 => 1,
+        _ => 0,
     };
     format!("{milliseconds:.decimals$} ms")
 }

@@ -127,18 +127,18 @@ mod tests {
 
     use super::*;
 
-    fn os(text: &str) -> Option<OsString> {
-        Some(text.into())
+    fn os(text: &str) -> OsString {
+        text.into()
     }
 
     #[test]
     fn the_folder_is_where_caches_are() {
         let expected = Some(PathBuf::from("/c/stepwell/modules"));
-        assert_eq!(folder(os("/c"), os("/home/a")), expected);
+        assert_eq!(folder(Some(os("/c")), Some(os("/home/a"))), expected);
         let expected = Some(PathBuf::from("/home/a/.cache/stepwell/modules"));
-        assert_eq!(folder(os("relative"), os("/home/a")), expected);
-        assert_eq!(folder(None, os("/home/a")), expected);
-        assert_eq!(folder(None, os("")), None);
+        assert_eq!(folder(Some(os("relative")), Some(os("/home/a"))), expected);
+        assert_eq!(folder(None, Some(os("/home/a"))), expected);
+        assert_eq!(folder(None, Some(os(""))), None);
         assert_eq!(folder(None, None), None);
     }
 

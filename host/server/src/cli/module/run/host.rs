@@ -172,7 +172,9 @@ mod tests {
         assert_eq!(beats, 1_000);
         assert!(lines.len() < 50, "{}", lines.len());
         let (mut output, captured) = Output::capture(false);
-        lines.iter().for_each(|line| line.print(&mut output));
+        for line in &lines {
+            line.print(&mut output);
+        }
         let shown = captured.diagnostic();
         assert!(shown.contains(" s  warn   first\n") && shown.contains(" s  beat   heartbeat\n"), "{shown}");
         assert_eq!(lines[0].as_json()["level"], "warn");

@@ -87,8 +87,8 @@ pub(super) struct RunArgs {
     named: NamedArgs,
 }
 
-pub(super) fn run(output: &mut Output, args: RunArgs) -> Result<(), Failure> {
-    let input = input(&args)?;
+pub(super) fn run(output: &mut Output, args: &RunArgs) -> Result<(), Failure> {
+    let input = input(args)?;
     let module = local::read(&args.file, &args.grants)?;
     let manifest = module.manifest.unwrap_or_default();
     for note in local::unused(&manifest, &args.named) {
@@ -98,8 +98,7 @@ pub(super) fn run(output: &mut Output, args: RunArgs) -> Result<(), Failure> {
     let directory = tempfile::tempdir().map_err(|error| host_failure(&error))?;
     let cache = if args.no_cache { None } else { Cache::open(output, &directory) };
     let sandbox = open(output, &directory, &grants.manifest)?;
-    let running =
-        Running { args: &args, sandbox: &sandbox, cache: cache.as_ref(), grants: Arc::new(grants), input };
+    let running = Running { args, sandbox: &sandbox, cache: cache.as_ref(), grants: Arc::new(grants), input };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let account = runtime.map_err(|error| host_failure(&error))?.block_on(async {
         // Without this, an interrupted command would leave its directory behind.
