@@ -98,7 +98,9 @@ impl Request {
             }
             Self::Exit { status } => std::process::exit(status),
             Self::Connect { address } => reached(TcpStream::connect(address)),
-            Self::Listen { address } => reached(TcpListener::bind(address).and_then(|listener| listener.accept())),
+            Self::Listen { address } => {
+                reached(TcpListener::bind(address).and_then(|listener| listener.accept()))
+            }
             Self::Send { address } => {
                 reached(UdpSocket::bind("0.0.0.0:0").and_then(|socket| socket.send_to(b"x", address)))
             }

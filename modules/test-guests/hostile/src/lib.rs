@@ -138,7 +138,8 @@ mod tests {
 
     #[test]
     fn requests_are_read() {
-        let misdeed: Misdeed = serde_json::from_str(r#"{"do":"ask","request":{"for":"random","bytes":7}}"#).unwrap();
+        let misdeed: Misdeed =
+            serde_json::from_str(r#"{"do":"ask","request":{"for":"random","bytes":7}}"#).unwrap();
         assert!(matches!(misdeed, Misdeed::Ask { request: host::Request::Random { bytes: 7 } }));
     }
 
