@@ -70,7 +70,6 @@ impl Write for Bounded {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fmt::Write as _;
 
     #[test]
     fn names_become_readable() {

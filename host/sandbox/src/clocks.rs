@@ -119,7 +119,7 @@ mod tests {
         let clock = Coarse::new();
         assert_eq!(HostWallClock::now(&clock).subsec_nanos() % 1_000_000, 0);
         let now = HostMonotonicClock::now(&clock);
-        assert!(now % 1_000_000 == 0 && now > 0, "{now}");
+        assert!(now.is_multiple_of(1_000_000) && now > 0, "{now}");
     }
 
     #[test]

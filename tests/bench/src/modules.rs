@@ -84,7 +84,7 @@ async fn start_up(directory: &Path, wasm: Vec<u8>) -> anyhow::Result<(Duration, 
         let usual = timed(&sandbox, &digest).await?;
         loads.push(first.saturating_sub(usual).as_secs_f64());
     }
-    Ok((compile, Duration::from_secs_f64(median(loads.into_iter()))))
+    Ok((compile, Duration::from_secs_f64(median(loads))))
 }
 
 async fn timed(sandbox: &Sandbox, digest: &str) -> anyhow::Result<Duration> {
@@ -124,7 +124,7 @@ fn call(input: &str) -> Call {
         context: CallContext::default(),
         grants: Arc::new(Grants::default()),
         queue: Arc::from("bench"),
-        timeout: Duration::from_secs(60),
+        timeout: Duration::from_mins(1),
         host: deaf(),
     }
 }

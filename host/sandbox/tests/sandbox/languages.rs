@@ -48,7 +48,7 @@ async fn conforms(language: &str) {
 
 /// A call that a debug build on a busy machine finishes in any language.
 fn patient(input: &str, host: &Arc<Recorder>) -> Call {
-    Call { timeout: Duration::from_secs(120), ..call_for(input, Arc::clone(host)) }
+    Call { timeout: Duration::from_mins(2), ..call_for(input, Arc::clone(host)) }
 }
 
 async fn echoes(fixture: &Fixture, language: &str, wasm: Vec<u8>) {

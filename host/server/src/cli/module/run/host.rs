@@ -33,6 +33,10 @@ impl Line {
     /// `   0.012 s  info   charging 7`.
     pub(super) fn print(&self, output: &mut Output) {
         let (word, message) = match &self.said {
+            // What the sandbox ended the call with follows in full, as the call's failure.
+            Said::Log(LogLevel::Error, message) if message.starts_with("Sandbox.") => {
+                (level_name(LogLevel::Error), printable(message.lines().next().unwrap_or_default()))
+            }
             Said::Log(level, message) => (level_name(*level), printable(message.trim_end_matches('\n'))),
             Said::Beats(1) => ("beat", "heartbeat".to_owned()),
             Said::Beats(count) => ("beat", format!("{count} heartbeats")),
