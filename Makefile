@@ -76,16 +76,16 @@ lint: deny wasm-target ## formatting, lints, licences
 
 unit: guests languages ## all Rust tests, the real server included
 	cargo test --locked --quiet --release --manifest-path modules/Cargo.toml
-	cargo build --locked --quiet -p stepwell-server
+	cargo build --locked --quiet --workspace --bins
 	STEPWELL_BIN=$(CURDIR)/target/debug/stepwell STEPWELL_GUESTS=$(CURDIR)/$(GUESTS) cargo test --locked --workspace
 
 sdks: languages ## the native tests of the SDKs that are not Rust
 	@bash tests/guests/test-sdks.sh $(LANGUAGES)
 
 clients: guests python ## boto3 and the AWS CLI against the real server
-	cargo build --locked --quiet -p stepwell-server
+	cargo build --locked --quiet --workspace --bins
 	STEPWELL_BIN=$(CURDIR)/target/debug/stepwell STEPWELL_GUESTS=$(CURDIR)/$(GUESTS) $(VENV)/bin/pytest -q tests/clients
 
 smoke: guests ## the demo, on the debug build
-	cargo build --locked --quiet -p stepwell-server
+	cargo build --locked --quiet --workspace --bins
 	BIN=target/debug/stepwell GUESTS=$(GUESTS) DEMO_KEEP=no bash modules/demo.sh
