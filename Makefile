@@ -67,6 +67,7 @@ lint: deny wasm-target ## formatting, lints, licences
 	cargo fmt --all --check --manifest-path host/jsonata/guest/Cargo.toml
 	cargo fmt --all --check --manifest-path guest-sdk/rust/conformance/Cargo.toml
 	rustfmt --check --edition 2024 guest-sdk/rust/template/src/lib.rs
+	cargo fmt --all --check --manifest-path host/sandbox/tests/smith/Cargo.toml
 	cargo fmt --all --check --manifest-path tests/fuzz/Cargo.toml
 	cargo clippy --locked --workspace --all-targets --quiet -- -D warnings
 	cargo deny --log-level error check licenses bans sources

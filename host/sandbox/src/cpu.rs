@@ -73,8 +73,8 @@ impl CpuClock {
     }
 }
 
-/// Returns the processor time of this thread.
-fn thread_nanoseconds() -> u64 {
+/// Returns the processor time of this thread, in nanoseconds.
+pub(crate) fn thread_nanoseconds() -> u64 {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     u64::try_from(time.tv_sec).unwrap_or_default() * 1_000_000_000
         + u64::try_from(time.tv_nsec).unwrap_or_default()

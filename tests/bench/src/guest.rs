@@ -21,13 +21,22 @@ const BUILD: &str = "cargo build --release --target wasm32-wasip2 --manifest-pat
 /// Reads the stub guest, which answers with its input. `STEPWELL_GUESTS` names another folder than the one that the
 /// build command fills.
 pub fn stub() -> anyhow::Result<Vec<u8>> {
+    read("stub")
+}
+
+/// Reads the guest that misbehaves as it is told.
+pub fn hostile() -> anyhow::Result<Vec<u8>> {
+    read("hostile")
+}
+
+fn read(name: &str) -> anyhow::Result<Vec<u8>> {
     let built = concat!(env!("CARGO_MANIFEST_DIR"), "/../../modules/target/wasm32-wasip2/release");
     let folder = std::env::var_os("STEPWELL_GUESTS").map_or_else(|| PathBuf::from(built), PathBuf::from);
-    let path = folder.join("stub.wasm");
+    let path = folder.join(format!("{name}.wasm"));
     std::fs::read(&path).with_context(|| {
         format!(
             "the guest {} cannot be read\nbuild the guests first, from the root of the repository:\n    {BUILD}\n\
-             or set STEPWELL_GUESTS to the folder that holds stub.wasm",
+             or set STEPWELL_GUESTS to the folder that holds {name}.wasm",
             path.display()
         )
     })

@@ -9,6 +9,7 @@ pub mod calls;
 pub mod chain;
 pub mod disk;
 pub mod guest;
+pub mod hostile;
 pub mod jsonata;
 pub mod language;
 pub mod modules;

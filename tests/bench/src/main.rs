@@ -8,7 +8,7 @@ use std::time::Duration;
 use stepwell_bench::jsonata::{binding, evaluations, expressions, load};
 use stepwell_bench::language::{definitions, growth, machines, steps};
 use stepwell_bench::sample::Plan;
-use stepwell_bench::{calls, disk, guest, modules, report, transitions};
+use stepwell_bench::{calls, disk, guest, hostile, modules, report, transitions};
 use stepwell_jsonata::Jsonata;
 use tokio::runtime::{Handle, Runtime};
 
@@ -53,6 +53,8 @@ enum Benchmark {
     Modules,
     /// States per second in memory, time to parse definitions, cost of growing Map states
     Language,
+    /// Time of a well-behaved module's calls beside hostile modules
+    Hostile,
     /// Microseconds per evaluation, cost of large inputs, quick executions beside hostile ones
     Jsonata,
 }
@@ -69,6 +71,7 @@ struct Figures {
     evaluated: Option<evaluations::Evaluations>,
     bound: Option<binding::Level>,
     loaded: Option<load::Level>,
+    beset: Option<hostile::Level>,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -104,6 +107,12 @@ fn main() -> anyhow::Result<()> {
     }
     if wanted(Benchmark::Modules) {
         figures.measure_modules(runtime.handle(), directory.path(), plan)?;
+    }
+    if wanted(Benchmark::Hostile) {
+        eprintln!("measuring calls beside hostile modules ...");
+        let place = directory.path().join("beset");
+        let (stub, bad) = (guest::stub()?, guest::hostile()?);
+        figures.beset = Some(hostile::measure(runtime.handle(), &place, stub, bad, plan)?);
     }
     if wanted(Benchmark::Language) {
         figures.measure_language(plan)?;
@@ -172,6 +181,7 @@ impl Figures {
         let others = others.chain(self.mapped.iter().map(|level| level.others));
         let evaluated = self.evaluated.iter().flat_map(|evaluated| &evaluated.levels);
         let others = others.chain(evaluated.map(|level| level.others));
+        let others = others.chain(self.beset.iter().map(|level| level.others));
         let others = others.chain(self.bound.iter().map(|level| level.others));
         report::conditions(others.chain(self.loaded.iter().map(|level| level.others)))
     }
@@ -182,6 +192,7 @@ impl Figures {
             "transitions": report::transitions_json(&self.durable),
             "calls": report::calls_json(&self.called),
             "modules": report::modules_json(&self.languages),
+            "hostile": self.beset.as_ref().map(report::hostile_json),
             "steps": report::steps_json(&self.stepped),
             "definitions": report::definitions_json(&self.parsed),
             "maps": report::growth_json(&self.mapped),
@@ -211,6 +222,16 @@ impl Figures {
             println!("{}", report::modules_table(&self.languages));
             println!("\nWhat such a module costs: compiled once, loaded at each start, and while calls wait");
             println!("{}", report::module_costs_table(&self.languages));
+        }
+        if let Some(beset) = &self.beset {
+            let modules: u32 = hostile::KINDS.iter().map(|kind| kind.count).sum();
+            println!(
+                "\n{} calls a second of a module, alone and beside {modules} hostile ones",
+                hostile::RATE
+            );
+            println!("{}", report::neighbour_table(beset));
+            println!("\nHow the hostile calls ended");
+            println!("{}", report::hostile_table(beset));
         }
         if !self.stepped.is_empty() {
             let bytes = machines::order().to_string().len();

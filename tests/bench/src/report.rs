@@ -1,9 +1,11 @@
 //! The figures, as tables for people and as JSON for programs: medians over rounds, and every round.
 
+mod hostile;
 mod jsonata;
 mod language;
 mod modules;
 
+pub use hostile::{hostile_json, hostile_table, neighbour_table};
 pub use jsonata::{
     binding_json, binding_table, evaluations_json, evaluations_table, load_json, load_table, outcomes_table,
 };

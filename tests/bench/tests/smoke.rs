@@ -3,7 +3,7 @@
 use std::time::Duration;
 use stepwell_bench::language::{definitions, growth, machines, steps};
 use stepwell_bench::sample::{Plan, Sample};
-use stepwell_bench::{calls, chain, guest, report, transitions};
+use stepwell_bench::{calls, chain, guest, hostile, report, transitions};
 use tokio::runtime::Runtime;
 
 const PLAN: Plan = Plan { rounds: 3, window: Duration::from_millis(100), warm_up: Duration::from_millis(10) };
@@ -64,6 +64,28 @@ fn calls_are_counted_on_both_sides() {
     let json = report::calls_json(&levels);
     assert_eq!(json[1]["callers"], 2);
     assert!(json[0]["p50Ratio"].as_f64().unwrap() > 0.0);
+}
+
+#[test]
+fn neighbours_are_measured_alone_and_beside_hostile_modules() {
+    let runtime = Runtime::new().unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let plan = Plan { rounds: 2, ..PLAN };
+    let (stub, bad) = (guest::stub().unwrap(), guest::hostile().unwrap());
+    // `measure` itself looks at every answer, and at how every hostile call ended.
+    let level = hostile::measure(runtime.handle(), directory.path(), stub, bad, plan).unwrap();
+    assert_eq!(level.rounds.len(), 2);
+    for calls in level.rounds.iter().flat_map(|round| [&round.alone, &round.beside]) {
+        check(&calls.made);
+        check(&calls.due);
+        assert_eq!(calls.made.count, calls.made.latencies.len() as u64);
+    }
+    for kind in hostile::KINDS {
+        assert!(level.ended[kind.name] >= 2 * u64::from(kind.count), "{}", kind.name);
+    }
+    assert_eq!(report::neighbour_table(&level).lines().count(), 3);
+    assert_eq!(report::hostile_table(&level).lines().count(), hostile::KINDS.len() + 1);
+    assert_eq!(report::hostile_json(&level)["hostileModules"], 30);
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod bounds;
 mod calls;
 mod files;
 mod guests;
+mod hostile;
 mod http;
 mod install;
 mod kinds;
