@@ -198,7 +198,8 @@ fn store(module: &LoadedModule, state: CallState, bounds: &Bounds) -> Store<Call
     store.limiter(|state| &mut state.memory);
     let hostcall_bytes = bounds.result_bytes.saturating_add(limits::HOSTCALL_SLACK_BYTES);
     store.set_hostcall_fuel(usize::try_from(hostcall_bytes).unwrap_or(usize::MAX));
-    store.set_epoch_deadline(1);
+    // The first tick may come at once: a call that takes microseconds must not be broken off for it.
+    store.set_epoch_deadline(2);
     store.epoch_deadline_callback(|mut context| {
         let state = context.data_mut();
         if Instant::now() >= state.deadline {

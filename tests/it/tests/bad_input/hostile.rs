@@ -36,7 +36,7 @@ fn each_misdeed_fails_its_own_execution_by_name() {
         (json!({"do": "loop"}), "Sandbox.Timeout", "2000 ms"),
         (json!({"do": "sleep", "seconds": 3_600}), "Sandbox.Timeout", "2000 ms"),
         (json!({"do": "allocate"}), "Sandbox.OutOfMemory", "memory"),
-        (json!({"do": "recurse"}), "Sandbox.Trap", "stack"),
+        (json!({"do": "recurse"}), "Sandbox.StackOverflow", "stack"),
         (json!({"do": "big-result", "bytes": 64 << 20}), "Sandbox.OutOfMemory", "memory"),
         (json!({"do": "big-result", "bytes": 10 << 20}), "Sandbox.ResultTooLarge", "6291456"),
         (

@@ -21,7 +21,7 @@ fn what_is_no_task_module_is_refused_with_the_reason() {
     for (name, bytes, reason) in [
         ("text", &b"#!/bin/sh\necho no wasm\n"[..], "not WebAssembly"),
         ("core", EMPTY_CORE_MODULE, "core module"),
-        ("nothing-exported", EMPTY_COMPONENT, "does not export"),
+        ("nothing-exported", EMPTY_COMPONENT, "exports none of"),
         ("cut", &whole[..whole.len() / 2], ""),
         ("header-only", &whole[..4], ""),
         ("damaged", &damaged, ""),
