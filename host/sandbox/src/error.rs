@@ -260,7 +260,7 @@ pub enum CallError {
 }
 
 impl CallError {
-    /// Returns the error name that Retriers and Catchers match; `docs/errors.md` lists them.
+    /// Returns the error name that Retriers and Catchers match; `docs/modules.md` lists them.
     pub fn name(&self) -> &str {
         match self {
             Self::Task { error, .. } => error,
