@@ -181,23 +181,26 @@ pub enum HistoryDetails {
 }
 
 impl HistoryDetails {
-    /// Size of the payloads inside, in bytes.
-    pub(crate) fn payload_bytes(&self) -> usize {
+    /// Shows `visit` every payload inside, in a fixed order: JSON texts and causes, whatever may be long.
+    pub fn payloads_mut(&mut self, visit: &mut dyn FnMut(&mut String)) {
         match self {
             HistoryDetails::ExecutionStarted { input, .. } | HistoryDetails::StateEntered { input, .. } => {
-                input.len()
+                visit(input);
             }
             HistoryDetails::StateExited { output, assigned_variables, .. } => {
-                output.len() + assigned_variables.iter().map(|(_, text)| text.len()).sum::<usize>()
+                visit(output);
+                for (_, text) in assigned_variables {
+                    visit(text);
+                }
             }
             HistoryDetails::ExecutionSucceeded { output }
             | HistoryDetails::ActivitySucceeded { output }
             | HistoryDetails::LambdaFunctionSucceeded { output }
             | HistoryDetails::TaskSubmitted { output, .. }
-            | HistoryDetails::TaskSucceeded { output, .. } => output.len(),
+            | HistoryDetails::TaskSucceeded { output, .. } => visit(output),
             HistoryDetails::ActivityScheduled { request, .. }
-            | HistoryDetails::LambdaFunctionScheduled { request, .. } => request.input.len(),
-            HistoryDetails::TaskScheduled(task) => task.request.input.len(),
+            | HistoryDetails::LambdaFunctionScheduled { request, .. } => visit(&mut request.input),
+            HistoryDetails::TaskScheduled(task) => visit(&mut task.request.input),
             HistoryDetails::ExecutionFailed { cause, .. }
             | HistoryDetails::ExecutionAborted { cause, .. }
             | HistoryDetails::ExecutionTimedOut { cause, .. }
@@ -207,7 +210,11 @@ impl HistoryDetails {
             | HistoryDetails::LambdaFunctionTimedOut { cause, .. }
             | HistoryDetails::TaskFailed { cause, .. }
             | HistoryDetails::TaskTimedOut { cause, .. }
-            | HistoryDetails::EvaluationFailed { cause, .. } => cause.as_ref().map_or(0, String::len),
+            | HistoryDetails::EvaluationFailed { cause, .. } => {
+                if let Some(cause) = cause {
+                    visit(cause);
+                }
+            }
             HistoryDetails::ActivityStarted { .. }
             | HistoryDetails::LambdaFunctionStarted
             | HistoryDetails::TaskStarted { .. }
@@ -224,7 +231,7 @@ impl HistoryDetails {
             | HistoryDetails::MapIterationStarted { .. }
             | HistoryDetails::MapIterationSucceeded { .. }
             | HistoryDetails::MapIterationFailed { .. }
-            | HistoryDetails::MapIterationAborted { .. } => 0,
+            | HistoryDetails::MapIterationAborted { .. } => {}
         }
     }
 }

@@ -21,6 +21,7 @@ mod payload;
 mod payload_template;
 mod query_path;
 mod reference_path;
+mod replay;
 mod retry;
 mod states;
 mod states_error;
@@ -32,10 +33,11 @@ pub use definition::{Diagnostic, DiagnosticCode, Severity, StateMachine};
 pub use event::{Event, EventKind};
 pub use execution::{
     Activity, Branch, BranchId, Changed, Command, Execution, ExecutionContext, Join, PendingTask, Progress,
-    Status, TaskWork, Variables, Work, WorkId,
+    Rest, Status, TaskWork, Variables, Work, WorkId,
 };
 pub use history::{HistoryDetails, HistoryEvent, StateType};
 pub use limits::Quotas;
+pub use replay::{Diverged, Recorded, replay};
 pub use states::{Pattern, Resource};
 pub use states_error::StatesError;
 pub use step::{Transition, step};

@@ -1,5 +1,6 @@
-//! The executor: routes requests to shards, recovers what was open, shuts down in good order.
+//! The executor: routes requests to shards, has what was open woken up, shuts down in good order.
 
+use crate::alarm::Alarm;
 use crate::clock::Clock;
 use crate::error::{ExecutorError, StartError, StopError};
 use crate::expressions::Expressions;
@@ -8,14 +9,15 @@ use crate::lane::Lane;
 use crate::limits;
 use crate::machines::Machines;
 use crate::request::{StartRequest, Started};
-use crate::shard::{Message, Parts, Shard};
+use crate::revive::Reviver;
+use crate::shard::{Message, Parts, Shard, Stop};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 use stepwell_asl::{Diagnostic, Quotas, StateMachine, Timestamp};
 use stepwell_store::{Store, StoreError};
-use tokio::sync::{mpsc, oneshot};
-use tracing::{debug, error, info};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tracing::debug;
 
 /// How an executor is set up.
 #[derive(Clone, Copy, Debug)]
@@ -36,14 +38,43 @@ impl Default for ExecutorConfig {
 /// Drives all executions of a store. Cheap to clone.
 #[derive(Clone)]
 pub struct Executor {
-    shards: Arc<[mpsc::Sender<Message>]>,
+    store: Store,
+    machines: Arc<Machines>,
+    shards: Shards,
     integration: Arc<dyn Integration>,
     quotas: Quotas,
 }
 
+/// The shards, and who of them owns what.
+#[derive(Clone)]
+pub(crate) struct Shards(Arc<[ShardHandle]>);
+
+/// A shard as others see it.
+pub(crate) struct ShardHandle {
+    pub(crate) sender: mpsc::Sender<Message>,
+    /// Room for executions that are read back without anybody asking.
+    pub(crate) revivals: Arc<Semaphore>,
+}
+
+impl Shards {
+    /// The shard that owns an ARN. Only meaningful within this process: nothing of it is stored.
+    pub(crate) fn of(&self, execution_arn: &str) -> &ShardHandle {
+        let mut hasher = DefaultHasher::new();
+        execution_arn.hash(&mut hasher);
+        let shards = self.0.len() as u64;
+        let index = usize::try_from(hasher.finish() % shards).unwrap_or_default();
+        &self.0[index]
+    }
+
+    /// Whether they have all ended.
+    pub(crate) fn ended(&self) -> bool {
+        self.0.iter().all(|shard| shard.sender.is_closed())
+    }
+}
+
 impl Executor {
-    /// Starts the shards and hands them every execution that has not ended.
-    pub async fn open(
+    /// Starts the shards. What the store has open goes on by itself, and what somebody asks for first.
+    pub fn open(
         store: Store,
         integration: Arc<dyn Integration>,
         expressions: Arc<dyn Expressions>,
@@ -51,26 +82,32 @@ impl Executor {
         config: ExecutorConfig,
     ) -> Result<Executor, ExecutorError> {
         let machines = Arc::new(Machines::new(store.clone()));
+        let reviver = Reviver {
+            store: store.clone(),
+            machines: Arc::clone(&machines),
+            expressions: Arc::clone(&expressions),
+        };
         let parts = Parts {
             store: store.clone(),
-            machines,
+            reviver,
             integration: Arc::clone(&integration),
-            clock,
+            clock: Arc::clone(&clock),
             lane: Arc::new(Lane::open(expressions)?),
             quotas: config.quotas,
         };
         let shards = (0..config.shards.max(1)).map(|_| {
             let (sender, inbox) = mpsc::channel(limits::MAILBOX);
             tokio::spawn(Shard::new(parts.clone(), sender.clone(), inbox).run());
-            sender
+            ShardHandle { sender, revivals: Arc::new(Semaphore::new(limits::REVIVALS)) }
         });
-        let shards = shards.collect();
+        let shards = Shards(shards.collect());
         // The shards alone keep the lane: it ends with the last of them.
         drop(parts);
-        let executor = Executor { shards, integration, quotas: config.quotas };
-        executor.recover(&store).await?;
-        tokio::spawn(sweep_leftovers(store));
-        Ok(executor)
+        let alarm = Alarm { store: store.clone(), shards: shards.clone(), clock };
+        tokio::spawn(alarm.clone().recover());
+        tokio::spawn(alarm.ring());
+        tokio::spawn(sweep_leftovers(store.clone()));
+        Ok(Executor { store, machines, shards, integration, quotas: config.quotas })
     }
 
     /// The bounds that new executions get.
@@ -86,11 +123,40 @@ impl Executor {
     /// Starts an execution; answers when the start is durable. Repeating a request whose execution still runs
     /// with the same input answers the same (API: StartExecution, idempotency).
     pub async fn start(&self, request: StartRequest) -> Result<Started, StartError> {
-        let (reply, answer) = oneshot::channel();
-        let shard = self.shard(&request.execution_arn);
-        let message = Message::Start { request: Box::new(request), reply };
-        shard.try_send(message).map_err(|_| StartError::Busy)?;
-        answer.await.unwrap_or(Err(StartError::ShuttingDown))
+        let machine = self.machines.get(request.machine.id, request.machine.revision).await?;
+        let mut tries = 0;
+        loop {
+            if !request.fresh_name
+                && let Some(started) = self.existing(&request).await?
+            {
+                return Ok(started);
+            }
+            let (reply, answer) = oneshot::channel();
+            let shard = self.shards.of(&request.execution_arn);
+            let (request, machine) = (Box::new(request.clone()), Arc::clone(&machine));
+            let message = Message::Start { request, machine, reply };
+            shard.sender.try_send(message).map_err(|_| StartError::Busy)?;
+            tries += 1;
+            match answer.await.unwrap_or(Err(StartError::ShuttingDown)) {
+                // Somebody had taken a name of the same commit since it was looked up, maybe this one.
+                Err(StartError::Store(StoreError::Conflict)) if tries < limits::START_TRIES => {}
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// The execution that has the name already, if the request repeats its start; an error if it does not. What is
+    /// not committed yet only the shard knows.
+    async fn existing(&self, request: &StartRequest) -> Result<Option<Started>, StartError> {
+        let arn = &request.execution_arn;
+        let Some(id) = self.store.execution_id(arn).await? else { return Ok(None) };
+        match self.store.standing(id).await? {
+            Some(standing) if standing.is_running() && standing.start.input == request.input => {
+                let started_at = standing.context.start_time;
+                Ok(Some(Started { execution_arn: arn.clone(), started_at }))
+            }
+            Some(_) | None => Err(StartError::AlreadyExists { arn: arn.clone() }),
+        }
     }
 
     /// Stops an execution; answers with the time at which it ended, now or earlier (API: StopExecution).
@@ -100,9 +166,11 @@ impl Executor {
         error: Option<String>,
         cause: Option<String>,
     ) -> Result<Timestamp, StopError> {
+        let id = self.store.execution_id(execution_arn).await?;
         let (reply, answer) = oneshot::channel();
-        let message = Message::Stop { execution_arn: execution_arn.to_owned(), error, cause, reply };
-        self.shard(execution_arn).try_send(message).map_err(|_| StopError::Busy)?;
+        let stop = Stop { execution_arn: execution_arn.to_owned(), id, error, cause, reply };
+        let shard = self.shards.of(execution_arn);
+        shard.sender.try_send(Message::Stop(stop)).map_err(|_| StopError::Busy)?;
         answer.await.unwrap_or(Err(StopError::ShuttingDown))
     }
 
@@ -111,9 +179,9 @@ impl Executor {
     /// get the same time; one that takes longer is lost, and is taken anew after a restart.
     pub async fn shut_down(&self, grace: Duration) {
         let mut done = Vec::new();
-        for shard in self.shards.iter() {
+        for shard in self.shards.0.iter() {
             let (reply, answer) = oneshot::channel();
-            if shard.send(Message::ShutDown { grace, reply }).await.is_ok() {
+            if shard.sender.send(Message::ShutDown { grace, reply }).await.is_ok() {
                 done.push(answer);
             }
         }
@@ -121,43 +189,6 @@ impl Executor {
             // An error means that the shard has already ended.
             let _ = answer.await;
         }
-    }
-
-    async fn recover(&self, store: &Store) -> Result<(), ExecutorError> {
-        let mut after = None;
-        let mut recovered = 0_u64;
-        loop {
-            let page = store.open_executions(after, limits::RECOVERY_PAGE).await?;
-            let Some(last) = page.last() else { break };
-            after = Some(*last);
-            for id in page {
-                let (Some(execution), Some(record)) =
-                    (store.checkpoint(id).await?, store.start_record(id).await?)
-                else {
-                    error!(execution = ?id, "an open execution has no checkpoint; it is left alone");
-                    continue;
-                };
-                let shard = self.shard(&execution.context.execution_arn);
-                let message = Message::Recover { id, record, execution: Box::new(execution) };
-                if shard.send(message).await.is_err() {
-                    error!("a shard ended while executions were recovered");
-                }
-                recovered += 1;
-            }
-        }
-        if recovered > 0 {
-            info!(executions = recovered, "recovered open executions");
-        }
-        Ok(())
-    }
-
-    /// The shard that owns an ARN. Only meaningful within this process: nothing of it is stored.
-    fn shard(&self, execution_arn: &str) -> &mpsc::Sender<Message> {
-        let mut hasher = DefaultHasher::new();
-        execution_arn.hash(&mut hasher);
-        let shards = self.shards.len() as u64;
-        let index = usize::try_from(hasher.finish() % shards).unwrap_or_default();
-        &self.shards[index]
     }
 }
 

@@ -6,6 +6,7 @@
 //! This crate must never know wasmtime, axum or the AWS wire format: tasks run through
 //! [`Integration`], expressions through [`Expressions`].
 
+mod alarm;
 mod clock;
 mod error;
 mod executor;
@@ -16,6 +17,7 @@ mod lane;
 pub mod limits;
 mod machines;
 mod request;
+mod revive;
 mod shard;
 
 pub use clock::{Clock, SystemClock};

@@ -21,6 +21,18 @@ pub const TIMER_SLEEP: Duration = Duration::from_secs(1);
 pub const COMMIT_RETRY: Duration = Duration::from_millis(200);
 /// Open executions read per page when the executor starts.
 pub const RECOVERY_PAGE: usize = 500;
+/// An execution that has nothing to do for longer than this leaves memory until its time has come.
+pub const PARK_AFTER: Duration = Duration::from_secs(10);
+/// Parked executions read per page when their time has come.
+pub const WAKE_PAGE: usize = 500;
+/// Executions of one shard that are being read back at a time, beside those that somebody asked for.
+pub const REVIVALS: usize = 64;
+/// Pause before an execution that could not be read back is tried again.
+pub const REVIVAL_RETRY: Duration = Duration::from_secs(5);
+/// Times that StartExecution is tried again when somebody else took the name at the same moment.
+pub const START_TRIES: u32 = 4;
+/// Executions whose checkpoints are written in one commit when the server shuts down.
+pub const LAST_CHECKPOINTS: usize = 256;
 /// Last part of a call's log that `LogType: Tail` returns, in bytes (Lambda API).
 pub const LOG_TAIL_BYTES: usize = 4_096;
 /// Fewest threads for the steps of state machines that use JSONata; there is one for each processor.

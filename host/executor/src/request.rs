@@ -11,6 +11,8 @@ pub struct StartRequest {
     pub machine: MachineRecord,
     /// Name of the execution.
     pub name: String,
+    /// Whether the name was made just now and is unique, so that nobody else can have it.
+    pub fresh_name: bool,
     /// ARN of the execution.
     pub execution_arn: String,
     /// Region of the execution, for its history.

@@ -169,6 +169,7 @@ fn request(number: u64) -> StartRequest {
     StartRequest {
         machine: machine(),
         name: number.to_string(),
+        fresh_name: false,
         execution_arn: arn(number),
         region: "us-east-1".to_owned(),
         input: input_value.to_string(),
@@ -188,7 +189,7 @@ impl World {
         let store = Store::new(backend);
         let (shop, clock) = (Arc::<Shop>::clone(&self.shop), Arc::clone(&self.clock));
         let config = ExecutorConfig { shards: 3, ..ExecutorConfig::default() };
-        let executor = Executor::open(store.clone(), shop, Arc::new(NoExpressions), clock, config).await;
+        let executor = Executor::open(store.clone(), shop, Arc::new(NoExpressions), clock, config);
         executor.ok().map(|executor| (store, executor))
     }
 }
@@ -243,10 +244,11 @@ async fn check(store: &Store, seed: u64) {
     for number in 0..EXECUTIONS {
         let place = format!("seed {seed}, execution {number}");
         let id = store.execution_id(&arn(number)).await.unwrap().unwrap();
-        let execution = store.checkpoint(id).await.unwrap().unwrap();
+        let standing = store.standing(id).await.unwrap().unwrap();
         let expected = expected(number);
-        assert_eq!(execution.progress.status, expected.status, "{place}");
-        let got = execution.progress.output.or(execution.progress.error.map(Value::String));
+        assert_eq!(standing.status, expected.status, "{place}");
+        let output = standing.output.map(|text| serde_json::from_str(&text).unwrap());
+        let got = output.or(standing.error.map(Value::String));
         assert_eq!(got, Some(expected.result.clone()), "{place}");
         let history = store.history(id, 1, 10_000, false).await.unwrap().events;
         check_history(&history, &place);
@@ -331,7 +333,6 @@ async fn begin_at_once(count: u64) {
     let config = ExecutorConfig { shards: 1, quotas };
     let executor =
         Executor::open(store.clone(), Arc::<Shop>::default(), Arc::new(NoExpressions), clock, config)
-            .await
             .unwrap();
     let items: Vec<u64> = (0..1_000).collect();
     let input_value = json!({ "items": items });
@@ -350,8 +351,8 @@ async fn begin_at_once(count: u64) {
     }
     for number in 0..count {
         let id = store.execution_id(&arn(number)).await.unwrap().unwrap();
-        let execution = store.checkpoint(id).await.unwrap().unwrap();
-        assert_eq!(execution.progress.status, Status::Succeeded);
+        let standing = store.standing(id).await.unwrap().unwrap();
+        assert_eq!(standing.status, Status::Succeeded);
     }
 }
 

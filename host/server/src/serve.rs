@@ -181,9 +181,7 @@ impl Data {
         let config = ExecutorConfig { quotas: quotas(args), ..ExecutorConfig::default() };
         let jsonata = expressions::open(&self.directory);
         let expressions = Arc::new(SandboxExpressions::new(Arc::clone(&jsonata)));
-        let executor = Executor::open(store.clone(), lambda, expressions, Arc::clone(&clock), config)
-            .await
-            .context("cannot recover the open executions")?;
+        let executor = Executor::open(store.clone(), lambda, expressions, Arc::clone(&clock), config)?;
         let identity =
             Identity { account: args.identity.account.clone(), region: args.identity.region.clone() };
         Ok(Server::new(store, executor, modules, calls, jsonata, clock, identity))

@@ -23,8 +23,8 @@ pub use batch::{Batch, CommitSeq, Epoch, Expect, Key, Op, ShardId, Space, epoch_
 pub use error::{OpenError, StoreError};
 pub use memory::MemoryBackend;
 pub use records::{
-    Changes, ExecutionId, ExecutionSummary, HistoryPage, LogLine, MachineId, MachineRecord,
-    ModuleAliasRecord, ModuleContent, ModuleRecord, ModuleSettings, ModuleVersionRecord, SecretRecord,
-    Standing, StartRecord, Store,
+    Changes, ExecutionId, ExecutionSummary, HistoryPage, ListPosition, Loaded, LogLine, MachineId,
+    MachineRecord, ModuleAliasRecord, ModuleContent, ModuleRecord, ModuleSettings, ModuleVersionRecord,
+    Moved, SecretRecord, Standing, StartRecord, Store, Tracked, Wake,
 };
 pub use sled::{Counters, Disk, RealDisk, SledBackend, SledOptions};

@@ -72,12 +72,25 @@ pub const CHANGES_ENTRIES: usize = 8_192;
 /// Bytes after which they do so. What may still follow keeps within [`BATCH_BYTES`].
 pub const CHANGES_BYTES: usize = 8 * 1024 * 1024;
 
-/// Bytes after which the history events of one transition are cut into several records.
+/// Transitions after which an execution gets a checkpoint: what recovery takes through `step` again at most.
+pub const CHECKPOINT_TRANSITIONS: usize = 64;
+
+/// Bytes of journal, as a multiple of the last checkpoint's, after which it gets one: writing checkpoints costs a
+/// quarter of writing the journal at most.
+pub const CHECKPOINT_FACTOR: usize = 4;
+
+/// Bytes of journal below which size is no reason for one.
+pub const CHECKPOINT_BYTES: usize = 256 * 1024;
+
+/// Bytes of journal above which it is, however large the last one was: what has changed fits a batch.
+pub const CHECKPOINT_MOST_BYTES: usize = 8 * 1024 * 1024;
+
+/// Bytes of payloads after which the history events of one transition are cut into several records.
 pub const HISTORY_BYTES: usize = 4 * 1024 * 1024;
 
-/// Version of the stored format that this build writes, and the newest that it reads. Format 2 stores executions
-/// in parts.
-pub const FORMAT: u32 = 2;
+/// Version of the stored format that this build writes, and the newest that it reads. Format 3 stores a
+/// journal and checkpoints that lag behind it.
+pub const FORMAT: u32 = 3;
 
 /// The oldest stored format that this build reads.
-pub const OLDEST_FORMAT: u32 = 2;
+pub const OLDEST_FORMAT: u32 = 3;

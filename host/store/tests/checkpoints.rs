@@ -1,5 +1,6 @@
-//! Executions stored in parts: what `step` makes of real definitions, stored by what it says has changed, is read
-//! back whole after every transition; and a transition costs the same however large a Map state is.
+//! Executions stored as a journal with checkpoints: what `step` makes of real definitions is read back whole after every
+//! transition, by replaying what came after the last checkpoint; and a transition costs the same however large a Map
+//! state is.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic anywhere, also outside of its test function")]
 
@@ -7,12 +8,12 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use stepwell_asl::jsonata::NoEvaluator;
 use stepwell_asl::{
-    Event, EventKind, Execution, ExecutionContext, Quotas, StateMachine, StatesError, Status, Timestamp,
-    Work, step,
+    Diverged, Event, EventKind, Execution, ExecutionContext, Quotas, StateMachine, StatesError, Status,
+    Timestamp, Work, replay, step,
 };
 use stepwell_store::{
-    Backend, Changes, ExecutionId, KeyRange, MachineId, MemoryBackend, Space, Standing, StartRecord, Store,
-    StoreError, limits,
+    Backend, Changes, ExecutionId, KeyRange, Loaded, MachineId, MemoryBackend, Moved, Space, StartRecord,
+    Store, StoreError, Tracked, Wake, limits,
 };
 
 const SEEDS: u64 = 150;
@@ -82,9 +83,13 @@ struct Run {
     machine: StateMachine,
     backend: MemoryBackend,
     store: Store,
-    record: StartRecord,
+    tracked: Tracked,
     execution: Execution,
     now: Timestamp,
+    /// After which time a rest is long enough to be parked.
+    parked_after: Timestamp,
+    /// Whether every transition is followed by a checkpoint.
+    eager: bool,
 }
 
 impl Run {
@@ -102,34 +107,47 @@ impl Run {
             machine: StateMachine::parse(definition).unwrap(),
             store: Store::new(Arc::new(backend.clone())),
             backend,
-            record,
+            tracked: Tracked::new(ID, record, false),
             execution: Execution::new(context(quotas), input),
             now: Timestamp(0),
+            parked_after: Timestamp(i64::MAX),
+            eager: false,
         }
     }
 
     /// Moves the execution in memory and adds what that changed.
-    fn apply(&mut self, kind: EventKind, changes: &mut Changes) {
-        let starts = kind == EventKind::Start;
-        let blank = Execution::new(context(Quotas::default()), Value::Null);
-        let execution = std::mem::replace(&mut self.execution, blank);
-        let last_branch = execution.progress.last_branch;
-        let transition = step(&self.machine, execution, Event { at: self.now, kind }, &NoEvaluator);
-        let added = if starts {
-            changes.start(ID, &self.record, &transition)
-        } else {
-            changes.transition(ID, MACHINE, &transition, last_branch)
-        };
+    fn apply(&mut self, kind: &EventKind, changes: &mut Changes) {
+        let execution = std::mem::replace(&mut self.execution, Execution::placeholder());
+        let event = Event { at: self.now, kind: kind.clone() };
+        let mut transition = step(&self.machine, execution, event, &NoEvaluator);
+        let (at, parked_after) = (self.now, self.parked_after);
+        let moved = Moved { at, event: kind, transition: &mut transition, parked_after };
+        changes.transition(&mut self.tracked, moved).unwrap();
         self.execution = transition.execution;
-        added.unwrap();
+        if self.eager && self.running() {
+            changes.checkpoint(&mut self.tracked, &self.execution).unwrap();
+        }
     }
 
     async fn commit_one(&mut self, kind: EventKind) -> usize {
         let mut changes = Changes::new();
-        self.apply(kind, &mut changes);
+        self.apply(&kind, &mut changes);
         let bytes = changes.bytes();
         self.store.commit(changes).await.unwrap();
         bytes
+    }
+
+    /// What the store makes of it: the checkpoint, and the journal taken again.
+    async fn read_back(&self) -> Option<(Tracked, Execution)> {
+        let Loaded { mut tracked, execution, journal } = self.store.load(ID).await.unwrap()?;
+        let (execution, changed) = replay(&self.machine, execution, journal, &NoEvaluator).unwrap();
+        tracked.replayed(changed);
+        Some((tracked, execution))
+    }
+
+    /// A restart, or a failed commit: goes on from what is stored.
+    async fn restart(&mut self) {
+        (self.tracked, self.execution) = self.read_back().await.unwrap();
     }
 
     fn running(&self) -> bool {
@@ -142,10 +160,37 @@ impl Run {
     }
 
     async fn check(&self, place: &str) {
-        let stored = self.store.checkpoint(ID).await.unwrap().unwrap();
-        assert_eq!(stored, self.execution, "{place}");
-        let standing = Standing { context: stored.context, progress: stored.progress };
-        assert_eq!(self.store.standing(ID).await.unwrap(), Some(standing), "{place}");
+        let standing = self.store.standing(ID).await.unwrap().unwrap();
+        let progress = &self.execution.progress;
+        assert_eq!((standing.status, standing.last_event_id), (progress.status, progress.last_event_id));
+        assert_eq!(standing.output, progress.output.as_ref().map(Value::to_string), "{place}");
+        assert_eq!((standing.error, standing.cause), (progress.error.clone(), progress.cause.clone()));
+        assert_eq!(
+            (standing.context, standing.stopped_at),
+            (self.execution.context.clone(), progress.stop_time)
+        );
+        let read = self.read_back().await.map(|(_, execution)| execution);
+        assert_eq!(read.as_ref(), self.running().then_some(&self.execution), "{place}");
+        self.check_lists(place).await;
+    }
+
+    /// It is in one list, and called when its time has come.
+    async fn check_lists(&self, place: &str) {
+        let listed = self.store.executions(MACHINE, None, None, 10).await.unwrap();
+        let status = self.execution.progress.status;
+        assert_eq!(
+            listed.iter().map(|(id, one)| (*id, one.status)).collect::<Vec<_>>(),
+            [(ID, status)],
+            "{place}"
+        );
+        let open = self.store.open_executions(None, 10).await.unwrap().len();
+        let wakes = self.store.wakes(None, Timestamp(i64::MAX), 10).await.unwrap().0;
+        let rest = self.execution.rests_until(self.parked_after);
+        assert_eq!(open, usize::from(self.running() && rest.is_none()), "{place}");
+        let wake = rest
+            .and_then(|rest| rest.due)
+            .map(|at| (Wake { at, id: ID }, context(Quotas::default()).execution_arn));
+        assert_eq!(wakes, wake.into_iter().collect::<Vec<_>>(), "{place}");
     }
 }
 
@@ -174,6 +219,11 @@ async fn simulate(seed: u64) {
     let mut random = fastrand::Rng::with_seed(seed);
     let items: Vec<Value> = (0..random.u64(0..12)).map(|number| json!({"number": number})).collect();
     let mut run = Run::new(NESTED, json!({"items": items, "nothing": []}), Quotas::default());
+    // Executions that checkpoint always, and those that rest.
+    run.eager = seed % 5 == 1;
+    if seed % 5 == 2 {
+        run.parked_after = Timestamp(1_000);
+    }
     run.commit_one(EventKind::Start).await;
     let mut transitions = 0;
     while run.running() {
@@ -181,24 +231,31 @@ async fn simulate(seed: u64) {
         for _ in 0..random.usize(1..5) {
             if run.running() {
                 let kind = next_event(&mut run, &mut random);
-                run.apply(kind, &mut changes);
+                run.apply(&kind, &mut changes);
                 transitions += 1;
             }
         }
         if random.u8(0..8) == 0 {
             // The commit fails: what is stored goes on, and what the changes named is made anew.
-            run.execution = run.store.checkpoint(ID).await.unwrap().unwrap();
+            run.restart().await;
             continue;
         }
         run.store.commit(changes).await.unwrap();
         run.check(&format!("seed {seed}, transition {transitions}")).await;
-        if random.u8(0..8) == 0 {
+        if run.running() && random.u8(0..20) == 0 {
+            let mut changes = Changes::new();
+            changes.checkpoint(&mut run.tracked, &run.execution).unwrap();
+            run.store.commit(changes).await.unwrap();
+            run.check(&format!("seed {seed}, a checkpoint after transition {transitions}")).await;
+        }
+        if run.running() && random.u8(0..8) == 0 {
             // A restart: what follows from the rest is made anew.
-            run.execution = run.store.checkpoint(ID).await.unwrap().unwrap();
+            run.restart().await;
         }
         assert!(transitions < TRANSITIONS, "seed {seed}: stuck");
     }
-    assert_eq!(run.store.leftovers(10).await.unwrap(), [ID], "seed {seed}");
+    let left = if run.tracked.leaves_parts() { vec![ID] } else { Vec::new() };
+    assert_eq!(run.store.leftovers(10).await.unwrap(), left, "seed {seed}");
     run.store.sweep(ID).await.unwrap();
     assert_eq!((run.parts().await, run.store.leftovers(10).await.unwrap()), (0, Vec::new()), "seed {seed}");
     run.check(&format!("seed {seed}, swept")).await;
@@ -255,33 +312,104 @@ async fn a_transition_costs_the_same_however_large_the_map_is() {
             "{items} items: start {start} B; {} transitions, mean {mean} B, largest {largest} B; last {last} B",
             others.len()
         );
-        assert!(*largest < 2_500, "a transition of {items} items wrote {largest} bytes");
+        // The largest writes a checkpoint as well, of what 64 transitions have changed.
+        assert!(*largest < 100_000, "a transition of {items} items wrote {largest} bytes");
         means.push(mean);
     }
-    assert!(means[2] < means[0] * 12 / 10, "{means:?}");
+    assert!(means[2] < 1_000 && means[2] < means[1] * 12 / 10, "{means:?}");
 }
 
 #[tokio::test]
-async fn a_plain_transition_writes_one_record_without_the_input() {
+async fn a_plain_transition_writes_one_record_with_each_payload_once() {
     let definition = r#"{"StartAt": "A", "States": {
-      "A": {"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:a", "InputPath": null, "ResultPath": "$", "Assign": {"v": 1}, "Next": "B"},
-      "B": {"Type": "Wait", "Seconds": 1, "End": true}}}"#;
-    let mut run = Run::new(definition, json!({"large": "x".repeat(100_000)}), Quotas::default());
-    run.commit_one(EventKind::Start).await;
-    let Some(Work::Task(task)) = run.execution.pending().pop() else { panic!("a task is pending") };
-    let mut changes = Changes::new();
-    run.apply(EventKind::TaskSucceeded { work: task.work, result: json!(1) }, &mut changes);
-    // Where it stands, its history, and the variable that was set.
-    assert_eq!(changes.entries(), 3);
-    assert!(changes.bytes() < 2_000, "{}", changes.bytes());
-    run.store.commit(changes).await.unwrap();
-    run.check("after the task").await;
+      "A": {"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:a", "Next": "B"},
+      "B": {"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:b", "Assign": {"v": 1}, "Next": "C"},
+      "C": {"Type": "Wait", "Seconds": 1, "End": true}}}"#;
+    let large = json!({"large": "x".repeat(50_000)});
+    let mut run = Run::new(definition, large.clone(), Quotas::default());
+    // The input is that of the execution, of its first state and of its first task.
+    let start = run.commit_one(EventKind::Start).await;
+    assert!((50_000..52_000).contains(&start), "{start}");
+    for _ in 0..2 {
+        let Some(Work::Task(task)) = run.execution.pending().pop() else { panic!("a task is pending") };
+        let mut changes = Changes::new();
+        // A result is also an output, the next input and the next task's.
+        run.apply(&EventKind::TaskSucceeded { work: task.work, result: large.clone() }, &mut changes);
+        assert_eq!(changes.entries(), 1);
+        assert!((50_000..51_500).contains(&changes.bytes()), "{}", changes.bytes());
+        run.store.commit(changes).await.unwrap();
+        run.check("after the task").await;
+    }
     let Some(Work::Timer { work, .. }) = run.execution.pending().pop() else { panic!("a timer is pending") };
     run.now = Timestamp(1_000);
     run.commit_one(EventKind::TimerFired { work }).await;
     run.check("at the end").await;
-    // It never had several branches: there is nothing to sweep.
+    // It never had a checkpoint: there is nothing to sweep.
     assert_eq!((run.parts().await, run.store.leftovers(10).await.unwrap()), (0, Vec::new()));
+}
+
+#[tokio::test]
+async fn an_execution_that_rests_is_parked_with_a_checkpoint_and_leaves_nothing_behind() {
+    let definition = r#"{"StartAt": "A", "States": {
+      "A": {"Type": "Wait", "Seconds": 100, "Next": "B"}, "B": {"Type": "Pass", "Assign": {"v": 1}, "Next": "C"},
+      "C": {"Type": "Wait", "Seconds": 200, "Next": "D"},
+      "D": {"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:d", "End": true}}}"#;
+    let mut run = Run::new(definition, json!({}), Quotas::default());
+    run.parked_after = Timestamp(10_000);
+    run.commit_one(EventKind::Start).await;
+    assert!(run.store.load(ID).await.unwrap().unwrap().journal.is_empty(), "there is nothing to replay");
+    for (now, next) in [(100_000, Some(300_000)), (300_000, None)] {
+        let Some(Work::Timer { work, .. }) = run.execution.pending().pop() else {
+            panic!("a timer is pending")
+        };
+        (run.now, run.parked_after) = (Timestamp(now), Timestamp(now + 10_000));
+        run.restart().await;
+        run.commit_one(EventKind::TimerFired { work }).await;
+        run.check("after a wait").await;
+        let due = run.tracked.parked().map(|rest| rest.due.unwrap());
+        assert_eq!(due, next.map(Timestamp));
+    }
+    let Some(Work::Task(task)) = run.execution.pending().pop() else { panic!("a task is pending") };
+    run.commit_one(EventKind::TaskSucceeded { work: task.work, result: json!(1) }).await;
+    run.check("at the end").await;
+    for space in [b'c', b'p', b'q', b't'] {
+        let rest = run.backend.scan(Space::new(space), KeyRange::all(), false, 1).await.unwrap().items;
+        assert_eq!(rest, [], "{}", char::from(space));
+    }
+}
+
+#[tokio::test]
+async fn a_replay_that_tells_another_history_is_noticed() {
+    let definition = |seconds: u64| {
+        format!(
+            r#"{{"StartAt": "A", "States": {{"A": {{"Type": "Pass", "Result": {seconds}, "Next": "B"}},
+              "B": {{"Type": "Wait", "Seconds": 1, "End": true}}}}}}"#
+        )
+    };
+    let mut run = Run::new(&definition(1), json!({}), Quotas::default());
+    run.commit_one(EventKind::Start).await;
+    let other = StateMachine::parse(&definition(2)).unwrap();
+    let Loaded { execution, journal, .. } = run.store.load(ID).await.unwrap().unwrap();
+    // Started, entered, and then another output.
+    assert_eq!(replay(&other, execution, journal, &NoEvaluator), Err(Diverged { event_id: 3 }));
+}
+
+#[tokio::test]
+async fn a_gap_in_the_journal_is_reported() {
+    let mut run = Run::new(MAP, json!({"items": [1, 2, 3]}), Quotas::default());
+    run.commit_one(EventKind::Start).await;
+    for _ in 0..2 {
+        let Some(Work::Task(task)) = run.execution.pending().pop() else { panic!("a task is pending") };
+        run.commit_one(EventKind::TaskSucceeded { work: task.work, result: json!(1) }).await;
+    }
+    let records = run.backend.scan(Space::new(b'j'), KeyRange::all(), false, 10).await.unwrap().items;
+    let mut batch = stepwell_store::Batch::new();
+    batch.delete(Space::new(b'j'), records[1].0.clone());
+    run.backend.commit(batch).await.unwrap();
+    let Err(StoreError::Corrupt { detail, .. }) = run.store.load(ID).await else {
+        panic!("an incomplete journal was read")
+    };
+    assert!(detail.ends_with("of the history is missing"), "{detail}");
 }
 
 /// 60 iterations that each begin 500 more in the first transition: more branches than one batch holds.
@@ -301,7 +429,7 @@ fn very_wide() -> Run {
 async fn a_transition_of_more_branches_than_a_batch_holds_is_stored() {
     let mut run = very_wide();
     let mut changes = Changes::new();
-    run.apply(EventKind::Start, &mut changes);
+    run.apply(&EventKind::Start, &mut changes);
     assert!(run.execution.branches.len() > limits::BATCH_ENTRIES);
     assert!(changes.entries() < limits::BATCH_ENTRIES);
     run.store.commit(changes).await.unwrap();
@@ -325,6 +453,7 @@ async fn what_a_failed_commit_has_left_behind_is_not_read() {
         let items: Vec<u64> = (0..count).collect();
         EventKind::TaskSucceeded { work: task.work, result: json!(items) }
     };
+    run.eager = true;
     run.commit_one(event(5)).await;
     // The same key as that of the iteration that has not begun yet, from a commit that did not come to its end.
     let range = KeyRange::prefix([&ID.0[..], b"s"].concat());
@@ -340,11 +469,12 @@ async fn what_a_failed_commit_has_left_behind_is_not_read() {
 #[tokio::test]
 async fn a_missing_part_is_reported_and_a_running_execution_is_not_swept() {
     let mut run = Run::new(MAP, json!({"items": [1, 2, 3]}), Quotas::default());
+    run.eager = true;
     run.commit_one(EventKind::Start).await;
     assert!(matches!(run.store.sweep(ID).await, Err(StoreError::Invalid(_))));
     let range = KeyRange::prefix([&ID.0[..], b"s"].concat());
     run.backend.delete_range(Space::new(b'p'), range, 1).await.unwrap();
-    let Err(StoreError::Corrupt { detail, .. }) = run.store.checkpoint(ID).await else {
+    let Err(StoreError::Corrupt { detail, .. }) = run.store.load(ID).await else {
         panic!("an incomplete execution was read")
     };
     assert_eq!(detail, "2 of its 3 branches are there");
@@ -367,9 +497,9 @@ async fn the_largest_variables_and_a_long_history_can_be_stored() {
     );
     let mut run = Run::new(&definition, json!({"numbers": numbers}), Quotas::default());
     let mut changes = Changes::new();
-    run.apply(EventKind::Start, &mut changes);
+    run.apply(&EventKind::Start, &mut changes);
     while let Some(Work::Continue { work }) = run.execution.pending().pop() {
-        run.apply(EventKind::Continued { work }, &mut changes);
+        run.apply(&EventKind::Continued { work }, &mut changes);
         run.store.commit(std::mem::take(&mut changes)).await.unwrap();
     }
     assert!(run.execution.progress.variable_bytes > 10_000_000);

@@ -95,6 +95,7 @@ impl Work {
         StartRequest {
             machine: machine(),
             name: execution_name(number),
+            fresh_name: false,
             execution_arn: execution_arn(number),
             region: "us-east-1".to_owned(),
             input: input_value.to_string(),

@@ -89,8 +89,7 @@ impl Rig {
         let work = Arc::new(Work::default());
         let (integration, clock) = (Arc::clone(&work) as _, Arc::new(SystemClock));
         let config = ExecutorConfig::default();
-        let executor =
-            Executor::open(store.clone(), integration, Arc::new(NoExpressions), clock, config).await?;
+        let executor = Executor::open(store.clone(), integration, Arc::new(NoExpressions), clock, config)?;
         backend.vacant.add_permits(concurrent as usize);
         Ok(Rig { backend, store, work, executor, concurrent, next_number: AtomicU64::new(0) })
     }

@@ -13,9 +13,9 @@ use stepwell_store::{
 use tokio::sync::Semaphore;
 
 /// Where the typed store puts the history events of one transition, as one record. Space bytes are for ever.
-const HISTORY: Space = Space::new(b'h');
+const HISTORY: Space = Space::new(b'j');
 /// Where it marks executions that have not ended.
-const OPEN: Space = Space::new(b'o');
+const CLOSED: Space = Space::new(b'r');
 /// Where it marks executions that have ended and whose branches are yet to be removed.
 const LEFTOVERS: Space = Space::new(b'q');
 
@@ -98,7 +98,7 @@ impl Backend for WatchedBackend {
         for op in &batch.ops {
             match op {
                 Op::Put(space, ..) if *space == HISTORY => transitions += 1,
-                Op::Delete(space, _) if *space == OPEN => ended += 1,
+                Op::Put(space, ..) if *space == CLOSED => ended += 1,
                 Op::Delete(space, _) if *space == LEFTOVERS => swept += 1,
                 Op::Put(..) | Op::Delete(..) => {}
             }

@@ -16,3 +16,13 @@ pub struct Changed {
     /// Scopes whose variables changed.
     pub variables: BTreeSet<BranchId>,
 }
+
+impl Changed {
+    /// Adds what a later transition has changed.
+    pub fn merge(&mut self, mut later: Changed) {
+        self.branches.append(&mut later.branches);
+        self.joins.append(&mut later.joins);
+        self.results.append(&mut later.results);
+        self.variables.append(&mut later.variables);
+    }
+}

@@ -197,6 +197,29 @@ impl Execution {
         pending
     }
 
+    /// Whether the execution runs and owes the world nothing at all up to and including `until`: it waits for timers
+    /// that are due later, or for somebody outside who has taken its tasks over. It stops looking at the first
+    /// branch that is not at rest.
+    pub fn rests_until(&self, until: Timestamp) -> Option<Rest> {
+        if self.progress.status != Status::Running {
+            return None;
+        }
+        let mut first = self.progress.deadline;
+        for branch in self.branches.values() {
+            let due = match &branch.activity {
+                Activity::Joining => None,
+                Activity::Waiting { until, .. } | Activity::BackingOff { until, .. } => Some(*until),
+                Activity::Task(task) if task.submitted => task.next_deadline(),
+                Activity::Ready { .. } | Activity::Task(_) => return None,
+            };
+            first = [first, due].into_iter().flatten().min();
+            if first.is_some_and(|first| first <= until) {
+                return None;
+            }
+        }
+        Some(Rest { due: first })
+    }
+
     /// Appends the work that `branch` waits for.
     pub(crate) fn pending_of(&self, branch: &Branch, pending: &mut Vec<Work>) {
         match &branch.activity {
@@ -228,6 +251,13 @@ impl Execution {
             deadline: task.deadline,
         }
     }
+}
+
+/// An execution at rest ([`Execution::rests_until`]).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rest {
+    /// When its first timer is due; none when only somebody outside can wake it.
+    pub due: Option<Timestamp>,
 }
 
 impl Progress {

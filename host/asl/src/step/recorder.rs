@@ -19,10 +19,10 @@ impl Step<'_> {
     }
 
     /// Appends the event that ends the execution.
-    pub(super) fn record_end(&mut self, previous_event_id: u64, details: HistoryDetails) -> u64 {
+    pub(super) fn record_end(&mut self, previous_event_id: u64, mut details: HistoryDetails) -> u64 {
         self.execution.progress.last_event_id += 1;
         let id = self.execution.progress.last_event_id;
-        self.bytes += details.payload_bytes();
+        details.payloads_mut(&mut |payload| self.bytes += payload.len());
         self.history.push(HistoryEvent { id, previous_event_id, timestamp: self.at, details });
         id
     }

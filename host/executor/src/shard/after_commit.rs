@@ -1,11 +1,13 @@
 //! After the commit of a turn: answer, begin new work, abort what is no longer pending; or undo the turn.
 
 use super::away::{Gone, Queued};
+use super::live::Live;
 use super::turn::{Reply, Turn};
 use super::{Message, Occurrence, Shard};
 use crate::error::{StartError, StopError};
 use crate::integration::{TaskOutcome, TaskRequest};
 use crate::limits;
+use crate::revive::Revived;
 use futures_util::FutureExt;
 use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
@@ -49,12 +51,17 @@ impl Shard {
             self.forget_if_ended(id);
             self.settle(id);
             self.begin_next(id);
+            self.rest(id);
         }
     }
 
     /// Brings memory back to what the store holds, and keeps the events for another try: nothing is lost.
     async fn undo(&mut self, turn: Turn, failure: StoreError) {
-        warn!(%failure, events = turn.occurrences.len(), "a commit failed");
+        // A name that somebody else took at the same moment: the others only have to be tried again.
+        let conflict = failure == StoreError::Conflict;
+        if !conflict {
+            warn!(%failure, events = turn.occurrences.len(), "a commit failed");
+        }
         for reply in turn.replies {
             // A caller that no longer waits needs no answer.
             match reply {
@@ -62,7 +69,9 @@ impl Shard {
                 Reply::Stop(reply, _) => drop(reply.send(Err(StopError::Store(failure.clone())))),
             }
         }
-        tokio::time::sleep(limits::COMMIT_RETRY).await;
+        if !conflict {
+            tokio::time::sleep(limits::COMMIT_RETRY).await;
+        }
         let touched: BTreeSet<ExecutionId> = turn.touched.into_iter().collect();
         for id in &touched {
             self.reload(*id).await;
@@ -88,21 +97,31 @@ impl Shard {
     /// Puts the stored checkpoint in the place of the one in memory. A commit whose outcome was unknown may have
     /// been stored: then its events come too late on the second try, and its work is dispatched here.
     async fn reload(&mut self, id: ExecutionId) {
-        match self.store.checkpoint(id).await {
-            Ok(Some(execution)) => {
+        match self.reviver.revive(id).await {
+            Ok(Some(Revived { tracked, execution, .. })) => {
                 let Some(live) = self.live.get_mut(&id) else { return };
-                live.execution = execution;
+                (live.tracked, live.execution) = (tracked, execution);
                 self.settle(id);
                 self.dispatch_pending(id);
-                self.forget_if_ended(id);
             }
-            Ok(None) => self.forget(id, &Gone::NeverStarted),
+            Ok(None) => self.forget_unlisted(id).await,
             // Never go on from memory that the store may not hold.
             Err(failure) => {
                 error!(%failure, "an execution cannot be read back; it is left to the next start");
-                self.forget(id, &Gone::Unread(failure));
+                self.forget(id, &Gone::Unread(failure.into_store_error()));
             }
         }
+    }
+
+    /// Forgets an execution that the store lists nowhere among the running ones: its start was not stored, or its end
+    /// was.
+    async fn forget_unlisted(&mut self, id: ExecutionId) {
+        let gone = match self.store.standing(id).await {
+            Ok(None) => Gone::NeverStarted,
+            Ok(Some(standing)) => Gone::Ended(standing.stopped_at.unwrap_or_else(|| self.clock.now())),
+            Err(failure) => Gone::Unread(failure),
+        };
+        self.forget(id, &gone);
     }
 
     /// Begins all pending work that does not run yet, and drops what is no longer pending.
@@ -197,7 +216,7 @@ impl Shard {
         if progress.status == Status::Running {
             return;
         }
-        if progress.last_branch > BranchId::ROOT {
+        if live.tracked.leaves_parts() && progress.last_branch > BranchId::ROOT {
             self.sweep(id);
         }
         let stopped_at = live.stopped_at().unwrap_or_else(|| self.clock.now());
@@ -217,15 +236,20 @@ impl Shard {
 
     /// Drops an execution from memory, and answers those who wait for an event of it.
     pub(super) fn forget(&mut self, id: ExecutionId, gone: &Gone) {
-        let Some(mut live) = self.live.remove(&id) else { return };
-        live.abort_tasks();
-        self.names.remove(live.execution_arn());
-        for (work, at) in live.timers {
-            self.timers.clear(at, id, work);
-        }
-        if let Some(away) = live.away {
+        if let Some(away) = self.drop_live(id).and_then(|live| live.away) {
             away.dismiss(gone);
         }
+    }
+
+    /// Drops an execution from memory, with its tasks and timers.
+    pub(super) fn drop_live(&mut self, id: ExecutionId) -> Option<Live> {
+        let mut live = self.live.remove(&id)?;
+        live.abort_tasks();
+        self.names.remove(live.execution_arn());
+        for (work, at) in &live.timers {
+            self.timers.clear(*at, id, *work);
+        }
+        Some(live)
     }
 }
 

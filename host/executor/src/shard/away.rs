@@ -10,6 +10,7 @@ use crate::error::{StartError, StopError};
 use crate::lane::{Job, Stepped};
 use crate::limits;
 use crate::request::Started;
+use crate::revive::Revived;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use stepwell_asl::{EventKind, ExecutionContext, Timestamp, Transition};
@@ -75,6 +76,11 @@ impl Away {
     /// Whether no step of the execution is under way, nor uncommitted.
     pub(super) fn is_here(&self) -> bool {
         matches!(self.place, Place::Here)
+    }
+
+    /// Whether no event waits either.
+    pub(super) fn is_idle(&self) -> bool {
+        self.is_here() && self.queue.is_empty()
     }
 
     /// Notes that memory holds what the store holds: after a commit, or read back from it.
@@ -211,7 +217,7 @@ impl Shard {
     /// and timers are those of that checkpoint, since nothing has been committed in between.
     async fn panicked(&mut self, queued: Queued) {
         let id = queued.occurrence.id;
-        let stored = self.store.checkpoint(id).await;
+        let stored = self.reviver.revive(id).await;
         let Some(live) = self.live.get_mut(&id) else { return };
         let arn = live.execution_arn().to_owned();
         let Some(away) = live.away.as_mut() else { return };
@@ -219,8 +225,8 @@ impl Shard {
         let (tries, last) = (away.panics, away.panics >= limits::STEP_TRIES);
         error!(execution = %arn, tries, last, "a step panicked");
         let gone = match stored {
-            Ok(Some(execution)) => {
-                live.execution = execution;
+            Ok(Some(Revived { tracked, execution, .. })) => {
+                (live.tracked, live.execution) = (tracked, execution);
                 if last {
                     // Its work stays pending in the store: the next start of the server tries it anew.
                     error!(execution = %arn, "the event is dropped; the execution can still be stopped");
@@ -234,7 +240,7 @@ impl Shard {
             Ok(None) => Gone::NeverStarted,
             Err(failure) => {
                 error!(execution = %arn, %failure, "an execution cannot be read back; it is left to the next start");
-                Gone::Unread(failure)
+                Gone::Unread(failure.into_store_error())
             }
         };
         queued.dismiss(&gone, &arn);

@@ -3,14 +3,15 @@
 use super::away::Away;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use stepwell_asl::{BranchId, Event, EventKind, Execution, StateMachine, Timestamp, WorkId};
-use stepwell_store::StartRecord;
+use stepwell_asl::{Event, EventKind, Execution, StateMachine, Timestamp, WorkId};
+use stepwell_store::Tracked;
 use tokio::task::AbortHandle;
 
 /// One open execution of a shard.
 pub(super) struct Live {
     pub(super) machine: Arc<StateMachine>,
-    pub(super) record: StartRecord,
+    /// What the store holds of it.
+    pub(super) tracked: Tracked,
     /// A placeholder while a step has it: for those with `away`, between two turns as well.
     pub(super) execution: Execution,
     /// Set when the steps are taken on the lane.
@@ -25,16 +26,17 @@ pub(super) struct Live {
 /// Where an execution stood before a step: what the store has to be told beside the transition.
 #[derive(Clone, Copy)]
 pub(super) struct Before {
+    /// When the step was taken.
+    pub(super) at: Timestamp,
     pub(super) last_event: u64,
-    pub(super) last_branch: BranchId,
 }
 
 impl Live {
-    pub(super) fn new(machine: Arc<StateMachine>, record: StartRecord, execution: Execution) -> Live {
+    pub(super) fn new(machine: Arc<StateMachine>, tracked: Tracked, execution: Execution) -> Live {
         let away = machine.uses_jsonata().then(|| Box::new(Away::new(&execution.context)));
         Live {
             machine,
-            record,
+            tracked,
             execution,
             away,
             tasks: BTreeMap::new(),
@@ -45,11 +47,11 @@ impl Live {
 
     /// Takes the execution out for a step. The caller puts the transition's execution in its place.
     pub(super) fn take(&mut self, now: Timestamp, kind: EventKind) -> (Before, Execution, Event) {
-        let progress = &self.execution.progress;
-        let before = Before { last_event: progress.last_event_id, last_branch: progress.last_branch };
+        let last_event = self.execution.progress.last_event_id;
         // History never runs backwards, even when the clock does.
         let at = now.max(self.last_event_at).max(self.execution.context.start_time);
         self.last_event_at = at;
+        let before = Before { at, last_event };
         (before, std::mem::replace(&mut self.execution, Execution::placeholder()), Event { at, kind })
     }
 
@@ -71,6 +73,11 @@ impl Live {
     /// Whether something is under way that a shut-down waits for: a task, or a step.
     pub(super) fn is_busy(&self) -> bool {
         !self.tasks.is_empty() || self.away.as_ref().is_some_and(|away| !away.is_here())
+    }
+
+    /// Whether nothing at all is under way for it: no task, no step, and no event that waits for one.
+    pub(super) fn is_idle(&self) -> bool {
+        self.tasks.is_empty() && self.away.as_ref().is_none_or(|away| away.is_idle())
     }
 
     pub(super) fn abort_tasks(&mut self) {

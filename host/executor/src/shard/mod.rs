@@ -7,47 +7,51 @@
 mod after_commit;
 mod away;
 mod live;
+mod revival;
 mod start;
 mod stop;
 mod timers;
 mod turn;
 
 use crate::clock::Clock;
-use crate::error::{StartError, StopError};
+use crate::error::StartError;
 use crate::integration::Integration;
 use crate::lane::{Lane, Stepped};
 use crate::limits;
-use crate::machines::Machines;
 use crate::request::{StartRequest, Started};
+use crate::revive::Reviver;
 use live::Live;
+use revival::Revival;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
-use stepwell_asl::{EventKind, Execution, Quotas, Timestamp};
-use stepwell_store::{ExecutionId, LogLine, StartRecord, Store};
+use stepwell_asl::{EventKind, Quotas, StateMachine};
+use stepwell_store::{Changes, ExecutionId, LogLine, Store};
+pub(crate) use stop::Stop;
 use timers::Timers;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::time::Instant;
-use tracing::error;
+use tracing::warn;
 use turn::Turn;
 
 /// What reaches a shard.
 pub(crate) enum Message {
     /// StartExecution.
-    Start { request: Box<StartRequest>, reply: oneshot::Sender<Result<Started, StartError>> },
-    /// StopExecution.
-    Stop {
-        execution_arn: String,
-        error: Option<String>,
-        cause: Option<String>,
-        reply: oneshot::Sender<Result<Timestamp, StopError>>,
+    Start {
+        request: Box<StartRequest>,
+        machine: Arc<StateMachine>,
+        reply: oneshot::Sender<Result<Started, StartError>>,
     },
+    /// StopExecution.
+    Stop(Stop),
     /// A task ended.
     TaskEnded(Occurrence),
     /// A step came back from the lane.
     Stepped(Box<Stepped>),
-    /// An execution that was open when the executor started.
-    Recover { id: ExecutionId, record: StartRecord, execution: Box<Execution> },
+    /// An execution that is not in memory, or was not a moment ago, has something to do.
+    Wake { id: ExecutionId, permit: Option<OwnedSemaphorePermit> },
+    /// An execution was read back.
+    Revived(Box<Revival>),
     /// End after at most `grace`.
     ShutDown { grace: Duration, reply: oneshot::Sender<()> },
 }
@@ -64,7 +68,7 @@ pub(crate) struct Occurrence {
 #[derive(Clone)]
 pub(crate) struct Parts {
     pub(crate) store: Store,
-    pub(crate) machines: Arc<Machines>,
+    pub(crate) reviver: Reviver,
     pub(crate) integration: Arc<dyn Integration>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) lane: Arc<Lane>,
@@ -74,7 +78,7 @@ pub(crate) struct Parts {
 /// One shard.
 pub(crate) struct Shard {
     store: Store,
-    machines: Arc<Machines>,
+    reviver: Reviver,
     integration: Arc<dyn Integration>,
     clock: Arc<dyn Clock>,
     lane: Arc<Lane>,
@@ -84,6 +88,8 @@ pub(crate) struct Shard {
     inbox: mpsc::Receiver<Message>,
     live: BTreeMap<ExecutionId, Live>,
     names: BTreeMap<String, ExecutionId>,
+    /// Executions that are being read back, with the requests that wait for it.
+    reviving: BTreeMap<ExecutionId, Vec<Stop>>,
     timers: Timers,
     /// Events that need no waiting: yields, and those of a failed commit.
     ready: VecDeque<Occurrence>,
@@ -98,10 +104,10 @@ struct Closing {
 
 impl Shard {
     pub(crate) fn new(parts: Parts, sender: mpsc::Sender<Message>, inbox: mpsc::Receiver<Message>) -> Shard {
-        let Parts { store, machines, integration, clock, lane, quotas } = parts;
+        let Parts { store, reviver, integration, clock, lane, quotas } = parts;
         Shard {
             store,
-            machines,
+            reviver,
             integration,
             clock,
             lane,
@@ -110,6 +116,7 @@ impl Shard {
             inbox,
             live: BTreeMap::new(),
             names: BTreeMap::new(),
+            reviving: BTreeMap::new(),
             timers: Timers::default(),
             ready: VecDeque::new(),
             closing: None,
@@ -125,9 +132,32 @@ impl Shard {
         for live in self.live.values_mut() {
             live.abort_tasks();
         }
+        self.write_checkpoints().await;
         if let Some(closing) = self.closing {
             // Nobody waits any more when this fails.
             let _ = closing.reply.send(());
+        }
+    }
+
+    /// Leaves nothing to replay: another version of the server may go on from here.
+    async fn write_checkpoints(&mut self) {
+        let mut changes = Changes::new();
+        let mut ids: Vec<ExecutionId> = self.live.keys().copied().collect();
+        while let Some(id) = ids.pop() {
+            if let Some(live) = self.live.get_mut(&id).filter(|live| live.is_idle())
+                && let Err(failure) = changes.checkpoint(&mut live.tracked, &live.execution)
+            {
+                warn!(%failure, execution = ?id, "no checkpoint at the end; its journal is replayed");
+            }
+            if changes.entries() < limits::LAST_CHECKPOINTS && !ids.is_empty() {
+                continue;
+            }
+            if !changes.is_empty()
+                && let Err(failure) = self.store.commit(std::mem::take(&mut changes)).await
+            {
+                warn!(%failure, "no checkpoints at the end; the journals are replayed");
+                return;
+            }
         }
     }
 
@@ -142,18 +172,17 @@ impl Shard {
         if !self.ready.is_empty() {
             return self.inbox.try_recv().ok();
         }
-        let sleep = match (&self.closing, self.timers.next_due()) {
-            (Some(closing), _) => Some(closing.until.saturating_duration_since(Instant::now())),
-            (None, Some(due)) => {
-                let milliseconds =
-                    u64::try_from(due.0.saturating_sub(self.clock.now().0)).unwrap_or_default();
-                Some(Duration::from_millis(milliseconds).min(limits::TIMER_SLEEP))
+        match (&self.closing, self.timers.next_due()) {
+            (Some(closing), _) => {
+                let left = closing.until.saturating_duration_since(Instant::now());
+                return tokio::time::timeout(left, self.inbox.recv()).await.ok().flatten();
             }
-            (None, None) => None,
-        };
-        match sleep {
-            Some(sleep) => tokio::time::timeout(sleep, self.inbox.recv()).await.ok().flatten(),
-            None => self.inbox.recv().await,
+            (None, Some(due)) => tokio::select! {
+                biased;
+                message = self.inbox.recv() => message,
+                () = self.clock.sleep_until(due) => None,
+            },
+            (None, None) => self.inbox.recv().await,
         }
     }
 
@@ -175,30 +204,14 @@ impl Shard {
 
     async fn handle(&mut self, message: Message, turn: &mut Turn) {
         match message {
-            Message::Start { request, reply } => self.start(*request, reply, turn).await,
-            Message::Stop { execution_arn, error, cause, reply } => {
-                self.stop(&execution_arn, error, cause, reply, turn).await;
-            }
+            Message::Start { request, machine, reply } => self.start(*request, machine, reply, turn),
+            Message::Stop(stop) => self.stop(stop, turn),
             Message::TaskEnded(occurrence) => self.apply(occurrence, turn),
             Message::Stepped(stepped) => self.came_back(*stepped, turn).await,
-            Message::Recover { id, record, execution } => self.adopt(id, record, *execution).await,
+            Message::Wake { id, permit } => self.wake(id, permit),
+            Message::Revived(revival) => self.revived(*revival, turn).await,
             Message::ShutDown { grace, reply } => {
                 self.closing = Some(Closing { until: Instant::now() + grace, reply });
-            }
-        }
-    }
-
-    /// Takes over an execution from the store and begins the work that it owes.
-    async fn adopt(&mut self, id: ExecutionId, record: StartRecord, execution: Execution) {
-        match self.machines.get(record.machine, record.revision).await {
-            Ok(machine) => {
-                self.names.insert(execution.context.execution_arn.clone(), id);
-                self.live.insert(id, Live::new(machine, record, execution));
-                self.dispatch_pending(id);
-            }
-            Err(failure) => {
-                let arn = &execution.context.execution_arn;
-                error!(execution = %arn, %failure, "an open execution cannot be continued; it is left as it is");
             }
         }
     }

@@ -6,23 +6,31 @@ use super::turn::{Reply, Turn};
 use super::{Occurrence, Shard};
 use crate::error::StartError;
 use crate::request::{StartRequest, Started};
-use stepwell_asl::{EventKind, Execution, ExecutionContext};
-use stepwell_store::{ExecutionId, StartRecord};
+use std::sync::Arc;
+use stepwell_asl::{EventKind, Execution, ExecutionContext, StateMachine};
+use stepwell_store::{ExecutionId, StartRecord, Tracked};
 use tokio::sync::oneshot;
 
 type StartReply = oneshot::Sender<Result<Started, StartError>>;
 
 impl Shard {
-    pub(super) async fn start(&mut self, request: StartRequest, reply: StartReply, turn: &mut Turn) {
+    /// The caller has looked into the store: the name is unused as far as that tells.
+    pub(super) fn start(
+        &mut self,
+        request: StartRequest,
+        machine: Arc<StateMachine>,
+        reply: StartReply,
+        turn: &mut Turn,
+    ) {
         if self.closing.is_some() {
             // The caller may be gone; that changes nothing here.
             let _ = reply.send(Err(StartError::ShuttingDown));
             return;
         }
         let Some(reply) = self.join_start(&request, reply) else { return };
-        match self.existing(&request).await {
+        match self.existing(&request) {
             Ok(Some(started)) => turn.replies.push(Reply::Start(reply, started)),
-            Ok(None) => self.begin(request, reply, turn).await,
+            Ok(None) => self.begin(request, machine, reply, turn),
             Err(failure) => drop(reply.send(Err(failure))),
         }
     }
@@ -30,35 +38,31 @@ impl Shard {
     /// Lets the caller wait for a start that it repeats while that is with the lane; otherwise gives the reply back.
     fn join_start(&mut self, request: &StartRequest, reply: StartReply) -> Option<StartReply> {
         let live = self.names.get(&request.execution_arn).and_then(|id| self.live.get_mut(id));
-        let Some(live) = live.filter(|live| live.record.input == request.input) else { return Some(reply) };
+        let Some(live) = live.filter(|live| live.tracked.record().input == request.input) else {
+            return Some(reply);
+        };
         let Some(starters) = live.away.as_mut().and_then(|away| away.starters()) else { return Some(reply) };
         starters.push(Asker::Start(reply));
         None
     }
 
-    /// The execution that already has the name, if the request repeats its start; an error if it does not.
-    async fn existing(&self, request: &StartRequest) -> Result<Option<Started>, StartError> {
+    /// The execution in memory that has the name, if the request repeats its start; an error if it does not.
+    fn existing(&self, request: &StartRequest) -> Result<Option<Started>, StartError> {
         let arn = &request.execution_arn;
-        if let Some(live) = self.names.get(arn).and_then(|id| self.live.get(id)) {
-            let repeats = live.record.input == request.input && live.stopped_at().is_none();
-            let started_at = live.started_at();
-            if repeats {
-                return Ok(Some(Started { execution_arn: arn.clone(), started_at }));
-            }
-            return Err(StartError::AlreadyExists { arn: arn.clone() });
+        let Some(live) = self.names.get(arn).and_then(|id| self.live.get(id)) else { return Ok(None) };
+        if live.tracked.record().input == request.input && live.stopped_at().is_none() {
+            return Ok(Some(Started { execution_arn: arn.clone(), started_at: live.started_at() }));
         }
-        // All open executions of this shard are in memory: one that only the store knows has ended.
-        match self.store.execution_id(arn).await? {
-            Some(_) => Err(StartError::AlreadyExists { arn: arn.clone() }),
-            None => Ok(None),
-        }
+        Err(StartError::AlreadyExists { arn: arn.clone() })
     }
 
-    async fn begin(&mut self, request: StartRequest, reply: StartReply, turn: &mut Turn) {
-        let machine = match self.machines.get(request.machine.id, request.machine.revision).await {
-            Ok(machine) => machine,
-            Err(failure) => return drop(reply.send(Err(failure))),
-        };
+    fn begin(
+        &mut self,
+        request: StartRequest,
+        machine: Arc<StateMachine>,
+        reply: StartReply,
+        turn: &mut Turn,
+    ) {
         let id = ExecutionId(*uuid::Uuid::now_v7().as_bytes());
         let now = self.clock.now();
         let record = StartRecord {
@@ -82,7 +86,8 @@ impl Shard {
         };
         let started = Started { execution_arn: context.execution_arn.clone(), started_at: now };
         self.names.insert(context.execution_arn.clone(), id);
-        let live = Live::new(machine, record, Execution::new(context, request.input_value));
+        let tracked = Tracked::new(id, record, request.fresh_name);
+        let live = Live::new(machine, tracked, Execution::new(context, request.input_value));
         self.live.insert(id, live);
         let occurrence = Occurrence { id, kind: EventKind::Start, log: Vec::new() };
         if self.is_laned(id) {

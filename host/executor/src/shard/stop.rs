@@ -6,24 +6,31 @@ use super::turn::{Reply, Turn};
 use super::{Occurrence, Shard};
 use crate::error::StopError;
 use stepwell_asl::{EventKind, Timestamp};
-use stepwell_store::StoreError;
+use stepwell_store::{ExecutionId, StoreError};
 use tokio::sync::oneshot;
 
+/// A request to stop an execution.
+pub(crate) struct Stop {
+    pub(crate) execution_arn: String,
+    /// Whom the store has under this ARN. The shard may have one that is not stored yet.
+    pub(crate) id: Option<ExecutionId>,
+    pub(crate) error: Option<String>,
+    pub(crate) cause: Option<String>,
+    pub(crate) reply: oneshot::Sender<Result<Timestamp, StopError>>,
+}
+
 impl Shard {
-    pub(super) async fn stop(
-        &mut self,
-        execution_arn: &str,
-        error: Option<String>,
-        cause: Option<String>,
-        reply: oneshot::Sender<Result<Timestamp, StopError>>,
-        turn: &mut Turn,
-    ) {
-        let Some(id) = self.names.get(execution_arn).copied() else {
-            let answer = self.stopped_at(execution_arn).await;
+    /// Stops an execution, at once if it is in memory, otherwise when it is.
+    pub(super) fn stop(&mut self, stop: Stop, turn: &mut Turn) {
+        let Some(id) = self.names.get(&stop.execution_arn).copied().or(stop.id) else {
             // The caller may be gone; that changes nothing here.
-            let _ = reply.send(answer);
+            let _ = stop.reply.send(Err(StopError::DoesNotExist { arn: stop.execution_arn }));
             return;
         };
+        if !self.live.contains_key(&id) {
+            return self.revive_for(id, stop);
+        }
+        let Stop { error, cause, reply, .. } = stop;
         let kind = EventKind::Stop { error, cause };
         let occurrence = Occurrence { id, kind, log: Vec::new() };
         if self.is_laned(id) {
@@ -35,14 +42,20 @@ impl Shard {
         turn.replies.push(Reply::Stop(reply, stopped_at.unwrap_or_else(|| self.clock.now())));
     }
 
-    /// When an execution that is not open ended.
-    async fn stopped_at(&self, execution_arn: &str) -> Result<Timestamp, StopError> {
-        let missing = || StopError::DoesNotExist { arn: execution_arn.to_owned() };
-        let id = self.store.execution_id(execution_arn).await?.ok_or_else(missing)?;
-        let execution = self.store.checkpoint(id).await?.ok_or_else(missing)?;
-        execution
-            .progress
-            .stop_time
-            .ok_or(StopError::Store(StoreError::Invalid("an open execution is not in memory")))
+    /// Answers those who wanted to stop an execution that has ended.
+    pub(super) async fn stopped_before(&self, id: ExecutionId, stops: Vec<Stop>) {
+        if stops.is_empty() {
+            return;
+        }
+        let answer = match self.store.standing(id).await {
+            Ok(standing) => standing.and_then(|standing| standing.stopped_at).ok_or(StopError::Store(
+                StoreError::Invalid("an execution that is in no list of running ones has not ended"),
+            )),
+            Err(failure) => Err(StopError::Store(failure)),
+        };
+        for stop in stops {
+            // The caller may be gone; that changes nothing here.
+            let _ = stop.reply.send(answer.clone());
+        }
     }
 }

@@ -7,8 +7,8 @@ use crate::error::{StartError, StopError};
 use crate::limits;
 use crate::request::Started;
 use stepwell_asl::jsonata::NoEvaluator;
-use stepwell_asl::{Command, EventKind, Timestamp, Transition, step};
-use stepwell_store::{Changes, ExecutionId, StoreError};
+use stepwell_asl::{Command, Timestamp, Transition, step};
+use stepwell_store::{Changes, ExecutionId, Moved, StoreError};
 use tokio::sync::oneshot;
 
 /// What a turn has gathered.
@@ -62,7 +62,8 @@ impl Turn {
 }
 
 impl Shard {
-    /// Moves one execution by one event, at once or on the lane. Unknown executions have ended: the event is late.
+    /// Moves one execution by one event, at once or on the lane. What is not in memory has ended, or rests and waits
+    /// for no event of this process: the event is late.
     pub(super) fn apply(&mut self, occurrence: Occurrence, turn: &mut Turn) {
         if self.is_laned(occurrence.id) {
             return self.queue(Queued::unasked(occurrence), turn);
@@ -81,25 +82,30 @@ impl Shard {
         self.absorb(occurrence, before, transition, turn)
     }
 
+    /// An execution that rests until after this time leaves memory.
+    pub(super) fn parked_after(&self) -> Timestamp {
+        let milliseconds = i64::try_from(limits::PARK_AFTER.as_millis()).unwrap_or(i64::MAX);
+        Timestamp(self.clock.now().0.saturating_add(milliseconds))
+    }
+
     /// Puts what a step came to into memory and into the turn. `false` when it came to nothing.
     pub(super) fn absorb(
         &mut self,
         occurrence: &Occurrence,
         before: Before,
-        transition: Transition,
+        mut transition: Transition,
         turn: &mut Turn,
     ) -> bool {
         let id = occurrence.id;
+        let parked_after = self.parked_after();
         let Some(live) = self.live.get_mut(&id) else { return false };
         if transition.history.is_empty() && transition.commands.is_empty() {
             live.execution = transition.execution;
             return false;
         }
-        let kept = if matches!(occurrence.kind, EventKind::Start) {
-            turn.changes.start(id, &live.record, &transition)
-        } else {
-            turn.changes.transition(id, live.record.machine, &transition, before.last_branch)
-        };
+        let event = &occurrence.kind;
+        let moved = Moved { at: before.at, event, transition: &mut transition, parked_after };
+        let kept = turn.changes.transition(&mut live.tracked, moved);
         live.execution = transition.execution;
         turn.keep(kept);
         let logged = turn.changes.log(id, before.last_event + 1, &occurrence.log);

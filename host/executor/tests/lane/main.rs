@@ -76,8 +76,8 @@ async fn slow_expressions_hold_up_nobody_else() {
         executor.start(request("path", &format!("path-{number}"), number)).await.unwrap();
     }
     for number in 0..200 {
-        let ended = world.until_ended(&format!("quick-{number}")).await.progress;
-        assert_eq!(ended.output, Some(json!({"number": number + 3})));
+        let ended = world.until_ended(&format!("quick-{number}")).await;
+        assert_eq!(ended.output, Some(json!({"number": number + 3}).to_string()));
         assert_eq!(world.status(&format!("path-{number}")).await, Some(Status::Succeeded));
     }
     for start in &mut slow {
@@ -87,8 +87,8 @@ async fn slow_expressions_hold_up_nobody_else() {
     world.expressions.open_gate();
     assert!(join_all(slow).await.iter().all(Result::is_ok));
     for number in 0..30 {
-        let ended = world.until_ended(&format!("slow-{number}")).await.progress;
-        assert_eq!(ended.output, Some(json!({"number": number})));
+        let ended = world.until_ended(&format!("slow-{number}")).await;
+        assert_eq!(ended.output, Some(json!({"number": number}).to_string()));
     }
     assert_eq!(world.expressions.state().most_running, permits());
 }
@@ -104,10 +104,10 @@ async fn more_slow_steps_than_there_may_be_threads_wait_and_end() {
     world.expressions.open_gate();
     assert!(join_all(starts).await.iter().all(Result::is_ok));
     for number in 0..400 {
-        let ended = world.until_ended(&number.to_string()).await.progress;
+        let ended = world.until_ended(&number.to_string()).await;
         assert_eq!(
             ended.output,
-            Some(json!({"number": number + 2})),
+            Some(json!({"number": number + 2}).to_string()),
             "both expressions of the step were slow"
         );
     }
@@ -129,11 +129,11 @@ async fn a_stop_waits_for_the_step_under_way() {
     start.await.unwrap();
     late.await.unwrap();
     let (stopped_at, again, too_late) = (stop.await.unwrap(), again.await.unwrap(), too_late.await.unwrap());
-    let stopped = world.until_ended("stopped").await.progress;
+    let stopped = world.until_ended("stopped").await;
     assert_eq!((stopped.status, stopped.error.as_deref()), (Status::Aborted, Some("Enough")));
-    assert_eq!((stopped.stop_time, again), (Some(stopped_at), stopped_at));
-    let late = world.until_ended("late").await.progress;
-    assert_eq!((late.status, late.stop_time), (Status::Succeeded, Some(too_late)));
+    assert_eq!((stopped.stopped_at, again), (Some(stopped_at), stopped_at));
+    let late = world.until_ended("late").await;
+    assert_eq!((late.status, late.stopped_at), (Status::Succeeded, Some(too_late)));
 }
 
 #[tokio::test]
@@ -165,7 +165,7 @@ async fn a_step_that_panics_is_taken_again() {
     let executor = world.open().await;
     world.expressions.state().panics = 2;
     executor.start(request("task", "t", 1)).await.unwrap();
-    assert_eq!(world.until_ended("t").await.progress.output, Some(json!({"number": 2})));
+    assert_eq!(world.until_ended("t").await.output, Some(json!({"number": 2}).to_string()));
     let succeeded = |event: &&stepwell_asl::HistoryEvent| {
         matches!(event.details, HistoryDetails::LambdaFunctionSucceeded { .. })
     };
@@ -176,7 +176,7 @@ async fn a_step_that_panics_is_taken_again() {
     assert!(matches!(refused, Err(StartError::Store(_))), "{refused:?}");
     assert_eq!(world.status("p").await, None, "nothing of it was stored");
     executor.start(request("panic", "p", 1)).await.unwrap();
-    assert_eq!(world.until_ended("p").await.progress.status, Status::Succeeded);
+    assert_eq!(world.until_ended("p").await.status, Status::Succeeded);
 }
 
 #[tokio::test]
@@ -191,8 +191,8 @@ async fn a_step_that_always_panics_is_left_alone() {
     let tries = 2 * stepwell_executor::limits::STEP_TRIES as usize;
     until(|| world.expressions.state().slow == tries).await;
     let stopped_at = executor.stop(&arn("stopped"), None, None).await.unwrap();
-    let stopped = world.until_ended("stopped").await.progress;
-    assert_eq!((stopped.status, stopped.stop_time), (Status::Aborted, Some(stopped_at)));
+    let stopped = world.until_ended("stopped").await;
+    assert_eq!((stopped.status, stopped.stopped_at), (Status::Aborted, Some(stopped_at)));
     handled(&executor, "other").await;
     assert_eq!(world.expressions.state().slow, tries, "nothing spins");
     assert_eq!(world.status("restarted").await, Some(Status::Running));
@@ -200,7 +200,7 @@ async fn a_step_that_always_panics_is_left_alone() {
     executor.shut_down(Duration::ZERO).await;
     world.expressions.state().panics = 0;
     let _executor = world.open().await;
-    assert_eq!(world.until_ended("restarted").await.progress.status, Status::Succeeded);
+    assert_eq!(world.until_ended("restarted").await.status, Status::Succeeded);
 }
 
 #[tokio::test]
@@ -221,8 +221,8 @@ async fn what_is_under_way_at_the_end_is_done_after_a_restart() {
     executor.start(request("slow", "unknown", 1)).await.unwrap();
     for (name, number) in [("known", 2), ("unknown", 1)] {
         assert_eq!(
-            world.until_ended(name).await.progress.output,
-            Some(json!({ "number": number })),
+            world.until_ended(name).await.output,
+            Some(json!({ "number": number }).to_string()),
             "{name}"
         );
         let history = world.history(name).await;

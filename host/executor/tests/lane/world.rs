@@ -5,11 +5,11 @@ use serde_json::{Value, json};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 use stepwell_asl::jsonata::{Evaluation, EvaluationError};
-use stepwell_asl::{Execution, HistoryEvent, Resource, Status, Timestamp};
+use stepwell_asl::{HistoryEvent, Resource, Status, Timestamp};
 use stepwell_executor::{
     Clock, Executor, ExecutorConfig, Expressions, Integration, StartRequest, TaskOutcome, TaskRequest,
 };
-use stepwell_store::{Backend, Changes, MachineId, MachineRecord, MemoryBackend, Store};
+use stepwell_store::{Backend, Changes, MachineId, MachineRecord, MemoryBackend, Standing, Store};
 
 /// Real time after which a test that waits is stuck.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -164,7 +164,7 @@ impl<E: Expressions + 'static> World<E> {
         let config = ExecutorConfig { shards: self.shards, ..ExecutorConfig::default() };
         let expressions = Arc::<E>::clone(&self.expressions);
         let clock = Arc::clone(&self.clock);
-        let executor = Executor::open(store.clone(), Arc::new(Echo), expressions, clock, config).await;
+        let executor = Executor::open(store.clone(), Arc::new(Echo), expressions, clock, config);
         executor.ok().map(|executor| (store, executor))
     }
 
@@ -172,10 +172,10 @@ impl<E: Expressions + 'static> World<E> {
         self.open_over(Arc::clone(&self.backend)).await.unwrap().1
     }
 
-    pub(crate) async fn execution(&self, name: &str) -> Option<Execution> {
+    pub(crate) async fn standing(&self, name: &str) -> Option<Standing> {
         let store = Store::new(Arc::clone(&self.backend));
         let id = store.execution_id(&arn(name)).await.unwrap()?;
-        store.checkpoint(id).await.unwrap()
+        store.standing(id).await.unwrap()
     }
 
     pub(crate) async fn history(&self, name: &str) -> Vec<HistoryEvent> {
@@ -185,14 +185,14 @@ impl<E: Expressions + 'static> World<E> {
     }
 
     pub(crate) async fn status(&self, name: &str) -> Option<Status> {
-        Some(self.execution(name).await?.progress.status)
+        Some(self.standing(name).await?.status)
     }
 
-    pub(crate) async fn until_ended(&self, name: &str) -> Execution {
+    pub(crate) async fn until_ended(&self, name: &str) -> Standing {
         for _ in rounds() {
-            let execution = self.execution(name).await;
-            if let Some(execution) = execution.filter(|one| one.progress.status != Status::Running) {
-                return execution;
+            let standing = self.standing(name).await;
+            if let Some(standing) = standing.filter(|standing| !standing.is_running()) {
+                return standing;
             }
             pause().await;
         }
@@ -258,6 +258,7 @@ pub(crate) fn request(machine_name: &str, name: &str, number: u64) -> StartReque
     StartRequest {
         machine: machine(machine_name),
         name: name.to_owned(),
+        fresh_name: false,
         execution_arn: arn(name),
         region: "us-east-1".to_owned(),
         input: input_value.to_string(),

@@ -7,7 +7,7 @@ use stepwell_executor::StopError;
 use stepwell_store::MachineRecord;
 use tokio::task::JoinSet;
 
-use super::arn::{MachineArn, execution_arn};
+use super::arn::MachineArn;
 use super::error::ApiError;
 use super::{Answer, Call, machine, stop_execution};
 use crate::limits;
@@ -42,8 +42,7 @@ async fn abort_running(server: &Server, record: &MachineRecord) -> Result<(), Ap
         let mut stops = JoinSet::new();
         for (_, summary) in running {
             let executor = server.executor.clone();
-            let arn = execution_arn(&record.arn, &summary.name);
-            stops.spawn(async move { executor.stop(&arn, None, None).await });
+            stops.spawn(async move { executor.stop(&summary.execution_arn, None, None).await });
         }
         for stopped in stops.join_all().await {
             match stopped {

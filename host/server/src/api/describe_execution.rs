@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use stepwell_asl::{Status, Timestamp};
-use stepwell_store::{Standing, StartRecord};
+use stepwell_store::Standing;
 
 use super::{Answer, Call, INCLUDED_DATA, execution, machine};
 use crate::limits;
@@ -13,18 +13,18 @@ pub(super) async fn handle(server: &Server, mut call: Call) -> Answer {
     let included = call.fields.choice("includedData", &INCLUDED_DATA) != Some("METADATA_ONLY");
     call.fields.check()?;
     let id = execution::find(server, &arn).await?;
-    let (record, execution) = execution::read(server, id, &arn).await?;
+    let execution = execution::read(server, id, &arn).await?;
     let machine_exists = machine::find(server, &execution.context.state_machine_arn).await?.is_some();
     let redrive = redrive_obstacle(&execution, machine_exists, server.clock.now());
-    Ok(describe(&record, &execution, included, redrive))
+    Ok(describe(&execution, included, redrive))
 }
 
-fn describe(record: &StartRecord, execution: &Standing, included: bool, redrive: Option<String>) -> Value {
+fn describe(execution: &Standing, included: bool, redrive: Option<String>) -> Value {
     let mut answer = json!({
         "executionArn": execution.context.execution_arn,
         "stateMachineArn": execution.context.state_machine_arn,
         "name": execution.context.execution_name,
-        "status": execution.progress.status.as_str(),
+        "status": execution.status.as_str(),
         "startDate": execution.context.start_time.as_seconds(),
     });
     let mut set = |name: &str, value: Option<Value>| {
@@ -33,16 +33,15 @@ fn describe(record: &StartRecord, execution: &Standing, included: bool, redrive:
         }
     };
     let details = json!({"included": included});
-    let output =
-        execution.progress.output.as_ref().filter(|_| execution.progress.status == Status::Succeeded);
-    set("stopDate", execution.progress.stop_time.map(|time| json!(time.as_seconds())));
-    set("input", included.then(|| json!(record.input)));
+    let output = execution.output.as_ref();
+    set("stopDate", execution.stopped_at.map(|time| json!(time.as_seconds())));
+    set("input", included.then(|| json!(execution.start.input)));
     set("inputDetails", Some(details.clone()));
-    set("output", output.filter(|_| included).map(|output| json!(output.to_string())));
+    set("output", output.filter(|_| included).map(|output| json!(output)));
     set("outputDetails", output.map(|_| details));
-    set("traceHeader", record.trace_header.as_ref().map(|header| json!(header)));
-    set("error", execution.progress.error.as_ref().map(|error| json!(error)));
-    set("cause", execution.progress.cause.as_ref().map(|cause| json!(cause)));
+    set("traceHeader", execution.start.trace_header.as_ref().map(|header| json!(header)));
+    set("error", execution.error.as_ref().map(|error| json!(error)));
+    set("cause", execution.cause.as_ref().map(|cause| json!(cause)));
     set("redriveCount", Some(json!(0)));
     let status = if redrive.is_some() { "NOT_REDRIVABLE" } else { "REDRIVABLE" };
     set("redriveStatus", Some(json!(status)));
@@ -52,14 +51,14 @@ fn describe(record: &StartRecord, execution: &Standing, included: bool, redrive:
 
 /// Why an execution could not be redriven, in the API's words.
 fn redrive_obstacle(execution: &Standing, machine_exists: bool, now: Timestamp) -> Option<String> {
-    let status = execution.progress.status;
+    let status = execution.status;
     if matches!(status, Status::Running | Status::Succeeded) {
         return Some(format!("Execution is {} and cannot be redriven", status.as_str()));
     }
-    let ended = execution.progress.stop_time.unwrap_or(now);
+    let ended = execution.stopped_at.unwrap_or(now);
     if !machine_exists {
         Some("State machine is in DELETING status".to_owned())
-    } else if execution.progress.last_event_id >= execution.context.quotas.history_events - 1 {
+    } else if execution.last_event_id >= execution.context.quotas.history_events - 1 {
         Some("Execution history event limit exceeded".to_owned())
     } else if now.0.saturating_sub(ended.0) > limits::REDRIVE_MILLISECONDS {
         Some("Execution redrivable period exceeded".to_owned())
@@ -71,9 +70,18 @@ fn redrive_obstacle(execution: &Standing, machine_exists: bool, now: Timestamp) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use stepwell_asl::{Execution, ExecutionContext};
+    use stepwell_asl::ExecutionContext;
+    use stepwell_store::StartRecord;
 
     fn execution(status: Status, stopped: i64) -> Standing {
+        let start = StartRecord {
+            machine: stepwell_store::MachineId([0; 16]),
+            revision: 1,
+            revision_id: None,
+            revised_at: Timestamp(0),
+            input: "{ \"a\":1 }".into(),
+            trace_header: None,
+        };
         let context = ExecutionContext {
             execution_arn: "e".into(),
             execution_name: "e".into(),
@@ -85,11 +93,16 @@ mod tests {
             seed: 0,
             quotas: stepwell_asl::Quotas::default(),
         };
-        let progress = Execution::new(context.clone(), json!({})).progress;
-        let mut execution = Standing { context, progress };
-        execution.progress.status = status;
-        execution.progress.stop_time = Some(Timestamp(stopped));
-        execution
+        Standing {
+            start,
+            context,
+            status,
+            output: None,
+            error: None,
+            cause: None,
+            stopped_at: Some(Timestamp(stopped)),
+            last_event_id: 0,
+        }
     }
 
     #[test]
@@ -111,26 +124,18 @@ mod tests {
         let reason = |execution: &Standing, machine, now| redrive_obstacle(execution, machine, now).unwrap();
         assert_eq!(reason(&failed, true, late), "Execution redrivable period exceeded");
         assert_eq!(reason(&failed, false, Timestamp(1_000)), "State machine is in DELETING status");
-        failed.progress.last_event_id = 24_999;
+        failed.last_event_id = 24_999;
         assert_eq!(reason(&failed, true, Timestamp(1_000)), "Execution history event limit exceeded");
     }
 
     #[test]
     fn metadata_only_leaves_the_data_out() {
-        let record = StartRecord {
-            machine: stepwell_store::MachineId([0; 16]),
-            revision: 1,
-            revision_id: None,
-            revised_at: Timestamp(0),
-            input: "{ \"a\":1 }".into(),
-            trace_header: None,
-        };
         let mut succeeded = execution(Status::Succeeded, 5);
-        succeeded.progress.output = Some(json!({"b": 2}));
-        let whole = describe(&record, &succeeded, true, None);
+        succeeded.output = Some("{\"b\":2}".to_owned());
+        let whole = describe(&succeeded, true, None);
         assert_eq!((&whole["input"], &whole["output"]), (&json!("{ \"a\":1 }"), &json!("{\"b\":2}")));
         assert_eq!(whole["outputDetails"], json!({"included": true}));
-        let bare = describe(&record, &succeeded, false, None);
+        let bare = describe(&succeeded, false, None);
         assert_eq!((bare.get("input"), bare.get("output")), (None, None));
         assert_eq!(bare["inputDetails"], json!({"included": false}));
     }

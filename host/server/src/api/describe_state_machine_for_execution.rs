@@ -13,16 +13,16 @@ use super::machine_settings::{
 use super::{Answer, Call, INCLUDED_DATA, definition, execution, machine};
 use crate::limits;
 use crate::server::Server;
+use stepwell_store::Standing;
 
 pub(super) async fn handle(server: &Server, mut call: Call) -> Answer {
     let arn = call.fields.required_text("executionArn", 1, limits::ARN_CHARACTERS);
     let included = call.fields.choice("includedData", &INCLUDED_DATA) != Some("METADATA_ONLY");
     call.fields.check()?;
     let id = execution::find(server, &arn).await?;
-    let (record, standing) = execution::read(server, id, &arn).await?;
+    let Standing { start: record, context, .. } = execution::read(server, id, &arn).await?;
     let text = server.store.definition(record.machine, record.revision).await?;
     let text = text.ok_or_else(|| ApiError::internal(&format!("{arn} has no definition")))?;
-    let context = standing.context;
     let mut answer = json!({
         "stateMachineArn": context.state_machine_arn,
         "name": context.state_machine_name,

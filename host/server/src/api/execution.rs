@@ -1,6 +1,6 @@
 //! Finds and reads executions for the operations on one of them.
 
-use stepwell_store::{ExecutionId, Standing, StartRecord};
+use stepwell_store::{ExecutionId, Standing};
 
 use super::arn::check_execution_arn;
 use super::error::ApiError;
@@ -14,12 +14,7 @@ pub(crate) async fn find(server: &Server, arn: &str) -> Result<ExecutionId, ApiE
 }
 
 /// What an execution was started with, and where it stands. Both are written when it starts.
-pub(super) async fn read(
-    server: &Server,
-    id: ExecutionId,
-    arn: &str,
-) -> Result<(StartRecord, Standing), ApiError> {
-    let record = server.store.start_record(id).await?;
+pub(crate) async fn read(server: &Server, id: ExecutionId, arn: &str) -> Result<Standing, ApiError> {
     let standing = server.store.standing(id).await?;
-    record.zip(standing).ok_or_else(|| ApiError::internal(&format!("{arn} has no checkpoint")))
+    standing.ok_or_else(|| ApiError::internal(&format!("{arn} has no journal")))
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use stepwell_asl::Status;
 use stepwell_store::{ExecutionId, ExecutionSummary};
 
-use super::arn::{MachineArn, execution_arn};
+use super::arn::MachineArn;
 use super::error::ApiError;
 use super::page_token::{self, PageRequest};
 use super::{Answer, Call, machine};
@@ -64,9 +64,9 @@ pub(super) async fn handle(server: &Server, mut call: Call) -> Answer {
 
 fn item(machine_arn: &str, summary: &ExecutionSummary) -> Value {
     let mut item = json!({
-        "executionArn": execution_arn(machine_arn, &summary.name),
+        "executionArn": summary.execution_arn,
         "stateMachineArn": machine_arn,
-        "name": summary.name,
+        "name": summary.name(),
         "status": summary.status.as_str(),
         "startDate": summary.started_at.as_seconds(),
     });

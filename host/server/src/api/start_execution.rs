@@ -22,7 +22,9 @@ pub(super) async fn handle(server: &Server, mut call: Call) -> Answer {
     }
     fields.check()?;
     let arn = MachineArn::parse(&arn)?.without_label()?;
-    let name = name.unwrap_or_else(|| Uuid::new_v4().to_string());
+    let fresh_name = name.is_none();
+    // Version 7 looks the same, and names that follow each other are stored next to each other.
+    let name = name.unwrap_or_else(|| Uuid::now_v7().to_string());
     check_name(&name)?;
     let input = input.unwrap_or_else(|| "{}".to_owned());
     let input_value = parse_input(&input)?;
@@ -32,6 +34,7 @@ pub(super) async fn handle(server: &Server, mut call: Call) -> Answer {
     let request = StartRequest {
         machine,
         name,
+        fresh_name,
         execution_arn,
         region: server.identity.region.clone(),
         input,

@@ -270,8 +270,7 @@ async fn serve(
     let shards = ExecutorConfig { shards: 2, ..ExecutorConfig::default() };
     let jsonata = Arc::clone(&JSONATA);
     let expressions = Arc::new(SandboxExpressions::new(Arc::clone(&jsonata)));
-    let executor =
-        Executor::open(store.clone(), integration, expressions, clock.clone(), shards).await.unwrap();
+    let executor = Executor::open(store.clone(), integration, expressions, clock.clone(), shards).unwrap();
     let identity = Identity { account: ACCOUNT.into(), region: REGION.into() };
     let server = Server::new(store, executor.clone(), modules, calls, jsonata, clock, identity);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

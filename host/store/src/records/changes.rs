@@ -1,15 +1,15 @@
 //! Builds the batch of one or more transitions. What belongs together is put together here, so that a
 //! terminal status can never be stored without its last history event.
 
-use super::checkpoint;
-use super::execution::{ExecutionId, ExecutionSummary, LogLine, StartRecord};
-use super::machine::{MachineId, MachineRecord};
+use super::execution::{ExecutionId, LogLine};
+use super::machine::MachineRecord;
 use super::space;
 use super::store::encode;
+use super::tracked::{Moved, Tracked};
 use crate::batch::{Batch, Key, Space};
 use crate::error::StoreError;
 use crate::limits;
-use stepwell_asl::{BranchId, Execution, HistoryEvent, Status, Transition};
+use stepwell_asl::Execution;
 
 /// Changes to be committed together.
 #[derive(Clone, Debug, Default)]
@@ -45,45 +45,14 @@ impl Changes {
         self.batch.ops.len() + self.batch.expect.len()
     }
 
-    /// A new execution with the history of its first transition. Conflict when its ARN is in use.
-    pub fn start(
-        &mut self,
-        id: ExecutionId,
-        record: &StartRecord,
-        first: &Transition,
-    ) -> Result<(), StoreError> {
-        let execution = &first.execution;
-        let name = execution.context.execution_arn.clone();
-        self.batch.expect_absent(space::NAMES, name.clone());
-        self.put(space::NAMES, name.into(), id.0.to_vec());
-        self.put(space::STARTS, Key::copy_from_slice(&id.0), checkpoint::encode_facts(record, execution)?);
-        self.put(space::OPEN, Key::copy_from_slice(&id.0), Vec::new());
-        self.transition(id, record.machine, first, BranchId::ROOT)
+    /// A transition of an execution; the first one starts it: `Conflict` when its ARN is in use.
+    pub fn transition(&mut self, tracked: &mut Tracked, moved: Moved<'_>) -> Result<(), StoreError> {
+        tracked.record_in(self, moved)
     }
 
-    /// A transition: what it changed of the execution, its history, and the indexes when the status changes with it.
-    /// `last_branch` was the newest branch before it.
-    pub fn transition(
-        &mut self,
-        id: ExecutionId,
-        machine: MachineId,
-        transition: &Transition,
-        last_branch: BranchId,
-    ) -> Result<(), StoreError> {
-        checkpoint::write(self, id, transition, last_branch)?;
-        let Transition { execution, history, .. } = transition;
-        let Some(first) = history.first() else { return Ok(()) };
-        self.history(id, history)?;
-        let begins = first.id == 1;
-        let ends = execution.progress.status != Status::Running;
-        if begins || ends {
-            self.list(id, machine, execution)?;
-        }
-        if ends {
-            self.delete(space::OPEN, Key::copy_from_slice(&id.0));
-            self.delete(space::STATUSES, space::status_key(machine, Status::Running, id));
-        }
-        Ok(())
+    /// A checkpoint of an execution that runs and is not being moved, unless its last one tells all.
+    pub fn checkpoint(&mut self, tracked: &mut Tracked, execution: &Execution) -> Result<(), StoreError> {
+        tracked.catch_up(self, execution)
     }
 
     /// Log lines of a task that ended with the event before `next_event`.
@@ -127,6 +96,11 @@ impl Changes {
         self.batch.put(space, key, value);
     }
 
+    /// Stores a value under a key that has none: nobody looks.
+    pub(super) fn insert(&mut self, space: Space, key: Key, value: Vec<u8>) {
+        self.put(space, key, value);
+    }
+
     pub(super) fn delete(&mut self, space: Space, key: Key) {
         self.bytes += key.len();
         self.batch.delete(space, key);
@@ -154,32 +128,5 @@ impl Changes {
         if let Some(last) = self.unreachable.last_mut() {
             last.put(space, key, value);
         }
-    }
-
-    /// The events of a transition: one record, or as many as keep each within [`limits::HISTORY_BYTES`].
-    fn history(&mut self, id: ExecutionId, history: &[HistoryEvent]) -> Result<(), StoreError> {
-        let mut rest = vec![history];
-        while let Some(events) = rest.pop() {
-            let Some(first) = events.first() else { continue };
-            let record = encode(&events)?;
-            if record.len() > limits::HISTORY_BYTES && events.len() > 1 {
-                rest.extend(<[_; 2]>::from(events.split_at(events.len() / 2)));
-            } else {
-                self.put(space::HISTORY, space::event_key(id, first.id), record);
-            }
-        }
-        Ok(())
-    }
-
-    fn list(&mut self, id: ExecutionId, machine: MachineId, execution: &Execution) -> Result<(), StoreError> {
-        let summary = ExecutionSummary {
-            name: execution.context.execution_name.clone(),
-            status: execution.progress.status,
-            started_at: execution.context.start_time,
-            stopped_at: execution.progress.stop_time,
-        };
-        self.put(space::LISTS, space::list_key(machine, id), encode(&summary)?);
-        self.put(space::STATUSES, space::status_key(machine, execution.progress.status, id), Vec::new());
-        Ok(())
     }
 }

@@ -29,14 +29,23 @@ pub struct StartRecord {
 /// What a list shows of an execution (API: ExecutionListItem).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExecutionSummary {
-    /// Its name.
-    pub name: String,
+    /// Its ARN.
+    pub execution_arn: String,
     /// Where it stands.
     pub status: Status,
     /// When it was started.
     pub started_at: Timestamp,
     /// When it ended.
     pub stopped_at: Option<Timestamp>,
+    /// When it is to be woken up, while it rests and a timer does that.
+    pub wakes_at: Option<Timestamp>,
+}
+
+impl ExecutionSummary {
+    /// Its name: what stands behind the last colon of the ARN.
+    pub fn name(&self) -> &str {
+        self.execution_arn.rsplit(':').next().unwrap_or_default()
+    }
 }
 
 /// One line that a task module logged.

@@ -1,14 +1,14 @@
 //! The spaces of the typed store and their keys. Ids are 16 bytes and ordered by time, numbers big-endian,
 //! so that keys of one execution lie together and new ones go to the end.
 //!
-//! A space's byte and key layout are for ever: a new layout takes a new byte. Format 1 had starts under `e` and
-//! whole checkpoints under `x`; those bytes stay unused.
+//! A space's byte and key layout are for ever: a new layout takes a new byte. Bytes that older formats used for
+//! something else stay unused: `e`, `x` (format 1), `f`, `o`, `l`, `s`, `h` (format 2).
 
 use super::execution::ExecutionId;
 use super::machine::MachineId;
 use crate::backend::KeyRange;
 use crate::batch::{Key, Space};
-use stepwell_asl::{BranchId, Status};
+use stepwell_asl::{BranchId, Status, Timestamp};
 
 /// State machines: ARN -> `MachineRecord`.
 pub(super) const MACHINES: Space = Space::new(b'm');
@@ -24,25 +24,30 @@ pub(super) const ALIASES: Space = Space::new(b'a');
 pub(super) const SECRETS: Space = Space::new(b'k');
 /// Names of executions: ARN -> execution id.
 pub(super) const NAMES: Space = Space::new(b'n');
-/// What never changes after the start: execution id -> `Facts`. Written once.
-pub(super) const STARTS: Space = Space::new(b'f');
-/// Where executions stand: execution id -> `Standing`. Rewritten by every transition.
+/// Checkpoints: execution id -> `Standing`. It may lag behind the journal, and be missing where that tells all.
 pub(super) const CHECKPOINTS: Space = Space::new(b'c');
-/// The parts of executions that a transition rewrites only when it changes them: execution id, kind, what the
+/// The parts of checkpoints that the next one rewrites only when they have changed: execution id, kind, what the
 /// kind asks for -> part. A part counts only while another record leads to it (see `checkpoint`).
 pub(super) const PARTS: Space = Space::new(b'p');
 /// Executions that have ended and may still have parts: execution id -> nothing.
 pub(super) const LEFTOVERS: Space = Space::new(b'q');
-/// History: execution id, first event id -> the events of one transition.
-pub(super) const HISTORY: Space = Space::new(b'h');
+/// The journal: execution id, first event id -> `Entry`.
+pub(super) const HISTORY: Space = Space::new(b'j');
 /// Logs of module calls: execution id, event id after which they came -> lines.
 pub(super) const LOGS: Space = Space::new(b'g');
-/// Executions that have not ended: execution id -> nothing.
-pub(super) const OPEN: Space = Space::new(b'o');
-/// Executions of a machine: machine id, execution id -> `ExecutionSummary`.
-pub(super) const LISTS: Space = Space::new(b'l');
-/// Executions of a machine by status: machine id, status byte, execution id -> nothing.
-pub(super) const STATUSES: Space = Space::new(b's');
+/// Executions: list byte, machine id, execution id -> `ExecutionSummary`.
+pub(super) const LISTS: Space = Space::new(b'i');
+/// Executions that rest: when they are to be woken up, execution id -> ARN.
+pub(super) const WAKES: Space = Space::new(b't');
+/// Executions that have ended: when, execution id -> nothing.
+pub(super) const CLOSED: Space = Space::new(b'r');
+
+/// The list of the executions that run.
+pub(super) const OPEN: u8 = b'o';
+/// The list of those that run and rest.
+pub(super) const PARKED: u8 = b'p';
+/// All lists.
+pub(super) const ALL_LISTS: [u8; 6] = [OPEN, PARKED, b's', b'f', b't', b'a'];
 
 /// The keys of `DEFINITIONS`.
 pub(super) fn definition_key(machine: MachineId, revision: u64) -> Key {
@@ -105,26 +110,43 @@ fn part_key(execution: ExecutionId, kind: u8, numbers: &[u64]) -> Key {
 }
 
 /// The keys of `LISTS`.
-pub(super) fn list_key(machine: MachineId, execution: ExecutionId) -> Key {
-    [machine.0, execution.0].concat().into()
+pub(super) fn list_key(list: u8, machine: MachineId, execution: ExecutionId) -> Key {
+    [&[list], machine.0.as_slice(), &execution.0].concat().into()
 }
 
-/// The keys of `STATUSES`.
-pub(super) fn status_key(machine: MachineId, status: Status, execution: ExecutionId) -> Key {
-    [machine.0.as_slice(), &[status_byte(status)], &execution.0].concat().into()
+/// The keys of `LISTS` with one list and machine.
+pub(super) fn list_prefix(list: u8, machine: MachineId) -> Key {
+    [&[list], machine.0.as_slice()].concat().into()
 }
 
-/// The keys of `STATUSES` with one status.
-pub(super) fn status_prefix(machine: MachineId, status: Status) -> Key {
-    [machine.0.as_slice(), &[status_byte(status)]].concat().into()
+/// The keys of `WAKES` and `CLOSED`: earlier times come first, those before 1970 as well.
+pub(super) fn time_key(at: Timestamp, execution: ExecutionId) -> Key {
+    [time_prefix(at).as_slice(), &execution.0].concat().into()
 }
 
-fn status_byte(status: Status) -> u8 {
+/// How they begin.
+pub(super) fn time_prefix(at: Timestamp) -> [u8; 8] {
+    at.0.wrapping_sub(i64::MIN).to_be_bytes()
+}
+
+/// The time and the execution that a key of `WAKES` or `CLOSED` names.
+pub(super) fn time_of(key: &[u8]) -> Option<(Timestamp, ExecutionId)> {
+    let (time, id) = key.split_first_chunk::<8>()?;
+    Some((Timestamp(i64::from_be_bytes(*time).wrapping_add(i64::MIN)), ExecutionId(id.try_into().ok()?)))
+}
+
+/// The lists that executions with this status are in.
+pub(super) fn lists_of(status: Status) -> &'static [u8] {
     match status {
-        Status::Running => b'r',
-        Status::Succeeded => b's',
-        Status::Failed => b'f',
-        Status::TimedOut => b't',
-        Status::Aborted => b'a',
+        Status::Running => &[OPEN, PARKED],
+        Status::Succeeded => b"s",
+        Status::Failed => b"f",
+        Status::TimedOut => b"t",
+        Status::Aborted => b"a",
     }
+}
+
+/// The list of the executions that ended so.
+pub(super) fn closed_list(status: Status) -> u8 {
+    lists_of(status)[0]
 }

@@ -4,6 +4,7 @@
 
 use super::changes::Changes;
 use super::execution::{ExecutionId, ExecutionSummary, LogLine};
+use super::journal::Entry;
 use super::machine::{MachineId, MachineRecord};
 use super::space;
 use crate::backend::{Backend, Fatal, KeyRange};
@@ -12,7 +13,7 @@ use crate::error::StoreError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
-use stepwell_asl::{HistoryEvent, Status};
+use stepwell_asl::{HistoryEvent, Status, Timestamp};
 
 /// Typed records over a backend. Cheap to clone.
 #[derive(Clone)]
@@ -27,6 +28,26 @@ pub struct HistoryPage {
     pub events: Vec<HistoryEvent>,
     /// Where the next page begins; none at the end.
     pub next_event_id: Option<u64>,
+}
+
+/// A place in the list of open executions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListPosition(Key);
+
+impl ListPosition {
+    /// The execution there.
+    pub fn execution(&self) -> Option<ExecutionId> {
+        self.0.last_chunk().map(|id| ExecutionId(*id))
+    }
+}
+
+/// A parked execution and the time at which it is to be woken up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Wake {
+    /// When.
+    pub at: Timestamp,
+    /// Whom.
+    pub id: ExecutionId,
 }
 
 impl Store {
@@ -101,18 +122,48 @@ impl Store {
         stored.map(|stored| id_of(space::NAMES, arn.as_bytes(), &stored.value)).transpose()
     }
 
-    /// Executions that have not ended, from behind `after`, in the order of their start.
+    /// Executions that run and do not rest, from behind `after`, which is such a position: what was in memory when the
+    /// last process ended. With each, its ARN.
     pub async fn open_executions(
         &self,
-        after: Option<ExecutionId>,
+        after: Option<&ListPosition>,
         limit: usize,
-    ) -> Result<Vec<ExecutionId>, StoreError> {
-        let range = behind(KeyRange::all(), after.as_ref().map(|id| id.0.as_slice()));
-        let page = self.backend.scan(space::OPEN, range, false, limit).await?;
-        page.items.iter().map(|(key, _)| id_of(space::OPEN, key, key)).collect()
+    ) -> Result<Vec<(ListPosition, String)>, StoreError> {
+        let range = behind(KeyRange::prefix([space::OPEN].as_slice().to_vec()), after.map(|after| &*after.0));
+        let page = self.backend.scan(space::LISTS, range, false, limit).await?;
+        let summaries = page.items.into_iter().map(|(key, value)| {
+            let summary: ExecutionSummary = decode(space::LISTS, &key, &value)?;
+            Ok((ListPosition(key), summary.execution_arn))
+        });
+        summaries.collect()
     }
 
-    /// Executions of a machine, newest first, older than `before`; only those with `status` if given.
+    /// Executions that rest and are to be woken up from `after` (excluded) to `until` (included), earliest first, with
+    /// their ARNs; and, if that is not all of them, when the next one is.
+    pub async fn wakes(
+        &self,
+        after: Option<Wake>,
+        until: Timestamp,
+        limit: usize,
+    ) -> Result<(Vec<(Wake, String)>, Option<Timestamp>), StoreError> {
+        let after = after.map(|wake| space::time_key(wake.at, wake.id));
+        let range = behind(KeyRange::all(), after.as_deref());
+        let page = self.backend.scan(space::WAKES, range, false, limit).await?;
+        let mut wakes = Vec::new();
+        for (key, value) in page.items {
+            let wake = space::time_of(&key).map(|(at, id)| Wake { at, id });
+            let wake = wake.ok_or_else(|| StoreError::corrupt(space::WAKES, &key, "it names no time"))?;
+            if wake.at > until {
+                return Ok((wakes, Some(wake.at)));
+            }
+            wakes.push((wake, String::from_utf8_lossy(&value).into_owned()));
+        }
+        let more = page.next.and(wakes.last().map(|(wake, _)| wake.at));
+        Ok((wakes, more))
+    }
+
+    /// Executions of a machine, newest first, older than `before`; only those with `status` if given. Fewer than
+    /// `limit` are not the end; none are.
     pub async fn executions(
         &self,
         machine: MachineId,
@@ -120,24 +171,28 @@ impl Store {
         before: Option<ExecutionId>,
         limit: usize,
     ) -> Result<Vec<(ExecutionId, ExecutionSummary)>, StoreError> {
-        let (space, prefix) = match status {
-            None => (space::LISTS, Key::copy_from_slice(&machine.0)),
-            Some(status) => (space::STATUSES, space::status_prefix(machine, status)),
-        };
-        let mut range = KeyRange::prefix(prefix.clone());
-        if let Some(before) = before {
-            range = range.before([prefix.as_ref(), &before.0].concat());
+        let mut executions = Vec::new();
+        // Where a page ends early, nothing older than its end may be taken from the other lists.
+        let mut oldest = None;
+        for list in status.map_or(space::ALL_LISTS.as_slice(), space::lists_of) {
+            let prefix = space::list_prefix(*list, machine);
+            let mut range = KeyRange::prefix(prefix.clone());
+            if let Some(before) = before {
+                range = range.before([prefix.as_ref(), &before.0].concat());
+            }
+            let page = self.backend.scan(space::LISTS, range, true, limit).await?;
+            let more = page.next.is_some();
+            for (key, value) in page.items {
+                let id = id_of(space::LISTS, &key, &key[prefix.len()..])?;
+                executions.push((id, decode(space::LISTS, &key, &value)?));
+            }
+            oldest = oldest.max(executions.last().filter(|_| more).map(|(id, _)| *id));
         }
-        let page = self.backend.scan(space, range, true, limit).await?;
-        let mut executions = Vec::with_capacity(page.items.len());
-        for (key, value) in page.items {
-            let id = id_of(space, &key, &key[prefix.len()..])?;
-            let summary = match status {
-                None => Some(decode(space, &key, &value)?),
-                Some(_) => self.record(space::LISTS, &space::list_key(machine, id)).await?,
-            };
-            executions.extend(summary.map(|summary| (id, summary)));
-        }
+        executions.sort_unstable_by_key(|(id, _): &(_, ExecutionSummary)| std::cmp::Reverse(*id));
+        // An execution that moved on while the lists were read may be in two of them.
+        executions.dedup_by_key(|(id, _)| *id);
+        executions.retain(|(id, _)| oldest.is_none_or(|oldest| *id >= oldest));
+        executions.truncate(limit);
         Ok(executions)
     }
 
@@ -205,7 +260,7 @@ impl Store {
             (KeyRange::between(start, space::event_key(id, u64::MAX)), 64)
         };
         let page = self.backend.scan(space::HISTORY, range, reverse, limit).await?;
-        page.items.iter().map(|(key, value)| decode(space::HISTORY, key, value)).collect()
+        page.items.iter().map(|(key, value)| Ok(Entry::decode(key, value)?.history)).collect()
     }
 
     pub(super) async fn record<T: DeserializeOwned>(

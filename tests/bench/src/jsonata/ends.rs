@@ -12,8 +12,8 @@ use tokio::sync::oneshot;
 
 /// Where the typed store finds the id of an execution by its ARN. Space bytes are for ever.
 const NAMES: Space = Space::new(b'n');
-/// Where it marks executions that have not ended, by id.
-const OPEN: Space = Space::new(b'o');
+/// Where it lists those that have ended, by time and id.
+const CLOSED: Space = Space::new(b'r');
 
 /// A backend with ears.
 pub struct EndsBackend {
@@ -54,7 +54,7 @@ impl Backend for EndsBackend {
         for op in &batch.ops {
             match op {
                 Op::Put(space, name, id) if *space == NAMES => begun.push((id.to_vec(), name.to_vec())),
-                Op::Delete(space, id) if *space == OPEN => ended.push(id.to_vec()),
+                Op::Put(space, key, _) if *space == CLOSED => ended.push(key[8..].to_vec()),
                 Op::Put(..) | Op::Delete(..) => {}
             }
         }

@@ -204,7 +204,7 @@ impl Rig {
         let (work, clock) = (Arc::new(Work::default()), Arc::new(SystemClock));
         let expressions = Arc::new(Sandboxed(jsonata));
         let config = ExecutorConfig::default();
-        let executor = Executor::open(store.clone(), work, expressions, clock, config).await?;
+        let executor = Executor::open(store.clone(), work, expressions, clock, config)?;
         Ok(Rig { counts, ends, store, executor, started: Default::default(), over: AtomicBool::new(false) })
     }
 
@@ -242,10 +242,10 @@ impl Rig {
     /// Why a hostile execution failed; an error when it did not, or in another way than the language says.
     async fn reason(&self, arn: &str) -> anyhow::Result<String> {
         let id = self.store.execution_id(arn).await?.context("it is not stored")?;
-        let progress = self.store.standing(id).await?.context("it stands nowhere")?.progress;
-        let failed = progress.status == Status::Failed && progress.error.as_deref() == Some(ERROR);
-        ensure!(failed, "{:?}, {:?}, {:?}", progress.status, progress.error, progress.cause);
-        let cause = progress.cause.unwrap_or_default();
+        let standing = self.store.standing(id).await?.context("it stands nowhere")?;
+        let failed = standing.status == Status::Failed && standing.error.as_deref() == Some(ERROR);
+        ensure!(failed, "{:?}, {:?}, {:?}", standing.status, standing.error, standing.cause);
+        let cause = standing.cause.unwrap_or_default();
         let reason = cause.split_once(BEFORE_REASON).map(|(_, reason)| reason.to_owned());
         reason.with_context(|| format!("its cause is {cause}"))
     }
@@ -257,15 +257,17 @@ impl Rig {
             for number in 0..self.started[language as usize].load(Ordering::Relaxed) {
                 let arn = arn(name, number);
                 let id = self.store.execution_id(&arn).await?.context("an execution is not stored")?;
-                let progress = self.store.standing(id).await?.context("one stands nowhere")?.progress;
+                let standing = self.store.standing(id).await?.context("one stands nowhere")?;
                 let expected = total(number);
-                let total = progress.output.as_ref().and_then(|output| output["total"].as_f64());
+                let output =
+                    standing.output.as_deref().and_then(|text| serde_json::from_str::<Value>(text).ok());
+                let total = output.and_then(|output| output["total"].as_f64());
                 ensure!(
-                    progress.status == Status::Succeeded && total == Some(expected),
+                    standing.status == Status::Succeeded && total == Some(expected),
                     "{arn}: {:?}, {:?}, {:?}",
-                    progress.status,
-                    progress.output,
-                    progress.cause
+                    standing.status,
+                    standing.output,
+                    standing.cause
                 );
             }
         }

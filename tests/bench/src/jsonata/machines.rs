@@ -102,6 +102,7 @@ pub(super) fn request(machine: &MachineRecord, number: u64) -> StartRequest {
     StartRequest {
         machine: machine.clone(),
         name: number.to_string(),
+        fresh_name: false,
         execution_arn: arn(&machine.name, number),
         region: "us-east-1".to_owned(),
         input: input_value.to_string(),

@@ -107,14 +107,14 @@ async fn block(kind: Kind, items: u64, executions: u64) -> anyhow::Result<Cost> 
         Quotas { history_events: HISTORY_EVENTS, map_concurrency: MAP_CONCURRENCY_CAP, ..Quotas::default() };
     let config = ExecutorConfig { quotas, ..ExecutorConfig::default() };
     let (echo, expressions, clock) = (Arc::new(Echo), Arc::new(NoExpressions), Arc::new(SystemClock));
-    let executor = Executor::open(store.clone(), echo, expressions, clock, config).await?;
+    let executor = Executor::open(store.clone(), echo, expressions, clock, config)?;
     let requests: Vec<StartRequest> = (0..executions).map(|number| request(number, items)).collect();
 
     let (window, before) = (Window::open(), backend.committed());
     for request in requests {
         executor.start(request).await.context("an execution could not be started")?;
-        let swept = tokio::time::timeout(EXECUTION_LIMIT, backend.swept.acquire()).await;
-        swept.context("an execution does not end")??.forget();
+        let ended = tokio::time::timeout(EXECUTION_LIMIT, backend.vacant.acquire()).await;
+        ended.context("an execution does not end")??.forget();
     }
     let after = backend.committed();
     let sample = window.close(|| after.transitions - before.transitions, Vec::new);
@@ -131,15 +131,16 @@ async fn block(kind: Kind, items: u64, executions: u64) -> anyhow::Result<Cost> 
 async fn check(store: &Store, number: u64, items: u64) -> anyhow::Result<()> {
     let arn = arn(number);
     let id = store.execution_id(&arn).await?.with_context(|| format!("{arn} is not stored"))?;
-    let progress = store.standing(id).await?.with_context(|| format!("{arn} stands nowhere"))?.progress;
-    let outputs = progress.output.as_ref().and_then(Value::as_array).map_or(0, Vec::len) as u64;
-    let complete = outputs == items && progress.last_event_id == 7 * items + 6;
+    let standing = store.standing(id).await?.with_context(|| format!("{arn} stands nowhere"))?;
+    let output = standing.output.as_deref().and_then(|text| serde_json::from_str::<Value>(text).ok());
+    let outputs = output.as_ref().and_then(Value::as_array).map_or(0, Vec::len) as u64;
+    let complete = outputs == items && standing.last_event_id == 7 * items + 6;
     ensure!(
-        complete && progress.status == Status::Succeeded,
+        complete && standing.status == Status::Succeeded,
         "{arn}: {outputs} outputs of {items}, {} events, {:?}, {:?}",
-        progress.last_event_id,
-        progress.status,
-        progress.cause
+        standing.last_event_id,
+        standing.status,
+        standing.cause
     );
     Ok(())
 }
@@ -173,6 +174,7 @@ fn request(number: u64, items: u64) -> StartRequest {
     StartRequest {
         machine: machine(),
         name: number.to_string(),
+        fresh_name: false,
         execution_arn: arn(number),
         region: "us-east-1".to_owned(),
         input: input_value.to_string(),

@@ -1,50 +1,26 @@
-//! Reads executions back, and removes what ended ones leave behind.
+//! Reads checkpoints back, and removes what those of ended executions leave behind.
 //!
 //! Every read is a page or a single record, and only what the execution still consists of is read.
 
-use super::{Begun, Requested, Running, Slot, Standing, Stands};
+use super::{Running, Slot, Stands};
 use crate::backend::KeyRange;
 use crate::batch::Key;
 use crate::error::StoreError;
 use crate::limits;
 use crate::records::changes::Changes;
-use crate::records::execution::{ExecutionId, StartRecord};
+use crate::records::execution::ExecutionId;
+use crate::records::journal::Facts;
 use crate::records::space;
 use crate::records::store::{Store, decode, id_of};
 use serde::de::DeserializeOwned;
-use stepwell_asl::{Activity, Branch, BranchId, Execution, Join, Progress, Status, Variables};
+use stepwell_asl::{Activity, Branch, BranchId, Execution, Join, Progress, Variables};
 
 impl Store {
-    /// What an execution was started with.
-    pub async fn start_record(&self, id: ExecutionId) -> Result<Option<StartRecord>, StoreError> {
-        let requested: Option<Requested> = self.record(space::STARTS, &id.0).await?;
-        Ok(requested.map(|requested| requested.start))
-    }
-
-    /// Where an execution stands: two reads, whatever its size.
-    pub async fn standing(&self, id: ExecutionId) -> Result<Option<Standing>, StoreError> {
-        let Some(stands) = self.stands(id).await? else { return Ok(None) };
-        Ok(Some(Standing { context: self.begun(id).await?.context, progress: stands.progress }))
-    }
-
-    /// The last checkpoint of an execution, whole. Of one that runs, only its writer gets a single moment's state:
-    /// transitions stored meanwhile may show in parts. Who only describes it asks for [`Store::standing`].
-    pub async fn checkpoint(&self, id: ExecutionId) -> Result<Option<Execution>, StoreError> {
-        let Some(stands) = self.stands(id).await? else { return Ok(None) };
-        match self.assemble(id, stands).await {
-            // It ended while it was read, and its parts were swept away.
-            Err(StoreError::Corrupt { .. }) if self.has_ended(id).await? => match self.stands(id).await? {
-                Some(stands) => self.assemble(id, stands).await.map(Some),
-                None => Ok(None),
-            },
-            outcome => outcome.map(Some),
-        }
-    }
-
     /// Removes the parts of an ended execution, in batches that let others pass. Nothing is lost when it is cut
     /// short: [`Store::leftovers`] still names the execution.
     pub async fn sweep(&self, id: ExecutionId) -> Result<(), StoreError> {
-        if !self.has_ended(id).await? {
+        let standing = self.standing(id).await?;
+        if standing.is_some_and(|standing| standing.is_running()) {
             return Err(StoreError::Invalid("only an ended execution can be swept"));
         }
         let mut next = Some(KeyRange::prefix(id.0.to_vec()));
@@ -69,31 +45,17 @@ impl Store {
         page.items.iter().map(|(key, _)| id_of(space::LEFTOVERS, key, key)).collect()
     }
 
-    async fn stands(&self, id: ExecutionId) -> Result<Option<Stands<Progress, Branch>>, StoreError> {
-        self.record(space::CHECKPOINTS, &id.0).await
-    }
-
-    async fn begun(&self, id: ExecutionId) -> Result<Begun, StoreError> {
-        let begun = self.record(space::STARTS, &id.0).await?;
-        begun.ok_or_else(|| StoreError::corrupt(space::STARTS, &id.0, "it is missing"))
-    }
-
-    async fn has_ended(&self, id: ExecutionId) -> Result<bool, StoreError> {
-        let stands = self.stands(id).await?;
-        Ok(stands.is_none_or(|stands| stands.progress.status != Status::Running))
-    }
-
-    async fn assemble(
+    /// The last checkpoint of a running execution; none if it never had one. Only its writer gets a single moment's
+    /// state.
+    pub(in crate::records) async fn checkpoint(
         &self,
         id: ExecutionId,
-        stands: Stands<Progress, Branch>,
-    ) -> Result<Execution, StoreError> {
-        let Begun { context, input } = self.begun(id).await?;
-        let mut execution = Execution::new(context, input);
+        facts: &Facts,
+    ) -> Result<Option<Execution>, StoreError> {
+        let stands: Option<Stands<Progress, Branch>> = self.record(space::CHECKPOINTS, &id.0).await?;
+        let Some(stands) = stands else { return Ok(None) };
+        let mut execution = facts.execution(id)?;
         execution.progress = stands.progress;
-        if execution.progress.status != Status::Running {
-            return Ok(execution);
-        }
         let root = match stands.root {
             Some(root) => root,
             None => self.part(space::root_key(id)).await?,
@@ -104,7 +66,7 @@ impl Store {
         while let Some(branch) = joining.pop() {
             self.add_join(id, branch, &mut execution, &mut joining).await?;
         }
-        Ok(execution)
+        Ok(Some(execution))
     }
 
     async fn add_branch(

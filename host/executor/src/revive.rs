@@ -1,0 +1,114 @@
+//! Brings executions from the store back into memory: checkpoint, then the journal through `step` again.
+//!
+//! It must never give out an execution whose replay does not tell the recorded history.
+
+use crate::error::StartError;
+use crate::expressions::Expressions;
+use crate::limits;
+use crate::machines::Machines;
+use serde_json::Value;
+use std::sync::Arc;
+use std::{panic, thread};
+use stepwell_asl::jsonata::{Evaluation, EvaluationError, Evaluator};
+use stepwell_asl::{Changed, Diverged, Execution, Recorded, StateMachine, replay};
+use stepwell_store::{ExecutionId, Loaded, Store, StoreError, Tracked};
+use tokio::sync::oneshot;
+
+/// An execution as the store has it, ready to go on.
+pub(crate) struct Revived {
+    pub(crate) machine: Arc<StateMachine>,
+    pub(crate) tracked: Tracked,
+    pub(crate) execution: Execution,
+}
+
+/// Why an execution cannot be brought back.
+#[derive(Clone, Debug, thiserror::Error)]
+pub(crate) enum ReviveError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Definition(#[from] StartError),
+    #[error(
+        "taking its recorded events again leads to another history than the recorded one, from event {} on: another \
+         version of the server has recorded it. Run that version until the execution has ended, or stop it", .0.event_id
+    )]
+    Diverged(Diverged),
+    #[error("taking its recorded events again failed")]
+    Failed,
+}
+
+impl ReviveError {
+    /// Whether another try may help.
+    pub(crate) fn is_transient(&self) -> bool {
+        matches!(
+            self,
+            ReviveError::Store(StoreError::Full | StoreError::Unknown)
+                | ReviveError::Definition(StartError::Store(StoreError::Full | StoreError::Unknown))
+        )
+    }
+
+    /// The store's word, for those who asked for something else.
+    pub(crate) fn into_store_error(self) -> StoreError {
+        match self {
+            ReviveError::Store(failure) | ReviveError::Definition(StartError::Store(failure)) => failure,
+            ReviveError::Definition(_) | ReviveError::Diverged(_) | ReviveError::Failed => {
+                StoreError::Invalid("the execution cannot be continued; the server's log says why")
+            }
+        }
+    }
+}
+
+/// Reads executions. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Reviver {
+    pub(crate) store: Store,
+    pub(crate) machines: Arc<Machines>,
+    pub(crate) expressions: Arc<dyn Expressions>,
+}
+
+impl Reviver {
+    /// An execution that has not ended; none of one that has. Only its shard may ask, and must not change it meanwhile.
+    pub(crate) async fn revive(&self, id: ExecutionId) -> Result<Option<Revived>, ReviveError> {
+        let Some(Loaded { mut tracked, execution, journal }) = self.store.load(id).await? else {
+            return Ok(None);
+        };
+        let machine = self.machines.get(tracked.record().machine, tracked.record().revision).await?;
+        let (execution, changed) = self.replay(&machine, execution, journal).await?;
+        tracked.replayed(changed);
+        Ok(Some(Revived { machine, tracked, execution }))
+    }
+
+    async fn replay(
+        &self,
+        machine: &Arc<StateMachine>,
+        execution: Execution,
+        journal: Vec<Recorded>,
+    ) -> Result<(Execution, Changed), ReviveError> {
+        let evaluator = Patient(Arc::clone(&self.expressions));
+        if !machine.uses_jsonata() || journal.is_empty() {
+            return replay(machine, execution, journal, &evaluator).map_err(ReviveError::Diverged);
+        }
+        // Evaluations may take long, and need a deep stack: a thread of their own.
+        let (done, outcome) = oneshot::channel();
+        let machine = Arc::clone(machine);
+        let work = move || {
+            let replayed = panic::catch_unwind(panic::AssertUnwindSafe(|| {
+                replay(&machine, execution, journal, &evaluator)
+            }));
+            // Nobody waits any more when this fails.
+            let _ = done.send(replayed.map_err(|_| ReviveError::Failed));
+        };
+        let thread = thread::Builder::new().name("stepwell-replay".to_owned());
+        thread.stack_size(limits::STEP_STACK_BYTES).spawn(work).map_err(|_| ReviveError::Failed)?;
+        outcome.await.map_err(|_| ReviveError::Failed)??.map_err(ReviveError::Diverged)
+    }
+}
+
+/// Evaluates however long it takes: nobody else waits for the thread.
+struct Patient(Arc<dyn Expressions>);
+
+impl Evaluator for Patient {
+    fn evaluate(&self, evaluation: &Evaluation<'_>) -> Result<Option<Value>, EvaluationError> {
+        self.0.evaluate(evaluation, &mut || {})
+    }
+}

@@ -1,0 +1,105 @@
+//! Executions that come back into memory, and those that leave it to rest.
+//!
+//! While one is read back it is in nobody's hands: requests for it wait here. It must never be read while it is in
+//! memory.
+
+use super::live::Live;
+use super::stop::Stop;
+use super::turn::Turn;
+use super::{Message, Shard};
+use crate::error::StopError;
+use crate::limits;
+use crate::revive::{ReviveError, Revived};
+use std::collections::btree_map::Entry;
+use stepwell_asl::Timestamp;
+use stepwell_store::ExecutionId;
+use tokio::sync::OwnedSemaphorePermit;
+use tracing::{error, warn};
+
+/// An execution that was read back, or not.
+pub(crate) struct Revival {
+    pub(crate) id: ExecutionId,
+    pub(crate) outcome: Result<Option<Revived>, ReviveError>,
+}
+
+impl Shard {
+    /// Brings an execution back that has something to do, unless it is here already.
+    pub(super) fn wake(&mut self, id: ExecutionId, permit: Option<OwnedSemaphorePermit>) {
+        if self.closing.is_none() && !self.live.contains_key(&id) {
+            self.begin_revival(id, permit);
+        }
+    }
+
+    /// Brings an execution back that somebody wants to stop.
+    pub(super) fn revive_for(&mut self, id: ExecutionId, stop: Stop) {
+        self.begin_revival(id, None);
+        self.reviving.entry(id).or_default().push(stop);
+    }
+
+    fn begin_revival(&mut self, id: ExecutionId, permit: Option<OwnedSemaphorePermit>) {
+        let Entry::Vacant(place) = self.reviving.entry(id) else { return };
+        place.insert(Vec::new());
+        let (reviver, home) = (self.reviver.clone(), self.sender.clone());
+        tokio::spawn(async move {
+            let outcome = reviver.revive(id).await;
+            drop(permit);
+            // The shard ends only with the server; then the execution goes on after the restart.
+            let _ = home.send(Message::Revived(Box::new(Revival { id, outcome }))).await;
+        });
+    }
+
+    /// Goes on with an execution that was read back.
+    pub(super) async fn revived(&mut self, revival: Revival, turn: &mut Turn) {
+        let Revival { id, outcome } = revival;
+        let stops = self.reviving.remove(&id).unwrap_or_default();
+        match outcome {
+            Ok(Some(Revived { machine, tracked, execution })) => {
+                self.names.insert(execution.context.execution_arn.clone(), id);
+                self.live.insert(id, Live::new(machine, tracked, execution));
+                self.dispatch_pending(id);
+                for stop in stops {
+                    self.stop(stop, turn);
+                }
+                self.rest(id);
+            }
+            Ok(None) => self.stopped_before(id, stops).await,
+            Err(failure) => {
+                self.not_revived(id, &failure);
+                for stop in stops {
+                    let failure = failure.clone().into_store_error();
+                    // The caller may be gone; that changes nothing here.
+                    let _ = stop.reply.send(Err(StopError::Store(failure)));
+                }
+            }
+        }
+    }
+
+    fn not_revived(&self, id: ExecutionId, failure: &ReviveError) {
+        if !failure.is_transient() {
+            error!(execution = ?id, %failure, "an open execution cannot be continued; it is left as it is");
+            return;
+        }
+        warn!(execution = ?id, %failure, "an open execution could not be read; trying again");
+        let home = self.sender.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(limits::REVIVAL_RETRY).await;
+            // The shard ends only with the server.
+            let _ = home.send(Message::Wake { id, permit: None }).await;
+        });
+    }
+
+    /// Lets an execution go that the store lists as parked: the alarm calls it when its time has come. One that is due
+    /// before the alarm surely looks again stays.
+    pub(super) fn rest(&mut self, id: ExecutionId) {
+        let Some(live) = self.live.get(&id) else { return };
+        let Some(rest) = live.tracked.parked() else { return };
+        let soon = self
+            .clock
+            .now()
+            .0
+            .saturating_add(i64::try_from(2 * limits::TIMER_SLEEP.as_millis()).unwrap_or(i64::MAX));
+        if live.is_idle() && rest.due.is_none_or(|due| due > Timestamp(soon)) {
+            self.drop_live(id);
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! Reads executions: where one stands, for who describes it, and all of it, for who drives it.
+//!
+//! The last record of the journal tells whether an execution runs and how it ended; the checkpoint is only read to go on.
+
+use super::execution::{ExecutionId, ExecutionSummary, StartRecord};
+use super::journal::{Entry, Facts, recorded};
+use super::space;
+use super::store::Store;
+use super::tracked::{Place, Tracked};
+use crate::backend::KeyRange;
+use crate::error::StoreError;
+use crate::limits;
+use stepwell_asl::{
+    Execution, ExecutionContext, HistoryDetails, HistoryEvent, Recorded, Rest, Status, Timestamp,
+};
+
+/// Where an execution stands: all that describing it takes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Standing {
+    /// What it was started with.
+    pub start: StartRecord,
+    /// Identity and start facts.
+    pub context: ExecutionContext,
+    /// Its status.
+    pub status: Status,
+    /// The output as JSON text, once succeeded.
+    pub output: Option<String>,
+    /// The error name, once failed, aborted or timed out with one.
+    pub error: Option<String>,
+    /// The cause, likewise.
+    pub cause: Option<String>,
+    /// When it ended.
+    pub stopped_at: Option<Timestamp>,
+    /// The id of its last history event.
+    pub last_event_id: u64,
+}
+
+/// All of a running execution, for the one who drives it.
+#[derive(Debug)]
+pub struct Loaded {
+    /// What the store holds of it. [`Tracked::replayed`] wants to hear what the replay has changed.
+    pub tracked: Tracked,
+    /// Where it stood at its last checkpoint.
+    pub execution: Execution,
+    /// How it went on from there, to be taken through `stepwell_asl::replay`.
+    pub journal: Vec<Recorded>,
+}
+
+impl Standing {
+    /// Whether it has not ended.
+    pub fn is_running(&self) -> bool {
+        self.status == Status::Running
+    }
+
+    fn of(facts: Facts, last: HistoryEvent) -> Standing {
+        let (status, output, error, cause) = match Some(last.details) {
+            Some(HistoryDetails::ExecutionSucceeded { output }) => {
+                (Status::Succeeded, Some(output), None, None)
+            }
+            Some(HistoryDetails::ExecutionFailed { error, cause }) => (Status::Failed, None, error, cause),
+            Some(HistoryDetails::ExecutionTimedOut { error, cause }) => {
+                (Status::TimedOut, None, error, cause)
+            }
+            Some(HistoryDetails::ExecutionAborted { error, cause }) => (Status::Aborted, None, error, cause),
+            // Every other event is followed by more.
+            Some(_) | None => (Status::Running, None, None, None),
+        };
+        let stopped_at = (status != Status::Running).then_some(last.timestamp);
+        let Facts { start, context } = facts;
+        Standing { start, context, status, output, error, cause, stopped_at, last_event_id: last.id }
+    }
+}
+
+impl Store {
+    /// Where an execution stands: two reads, whatever its size.
+    pub async fn standing(&self, id: ExecutionId) -> Result<Option<Standing>, StoreError> {
+        let Some(facts) = self.facts(id).await? else { return Ok(None) };
+        let events = KeyRange::between(space::event_key(id, 0), space::event_key(id, u64::MAX));
+        let mut page = self.backend.scan(space::HISTORY, events, true, 1).await?;
+        let last = match page.items.pop() {
+            Some((key, value)) => Entry::decode(&key, &value)?.history.pop(),
+            None => None,
+        };
+        let last = last.ok_or_else(|| damaged(id, "the last record of the journal has no event"))?;
+        Ok(Some(Standing::of(facts, last)))
+    }
+
+    /// All of an execution that has not ended; none of one that has. Only its one writer may ask: transitions stored
+    /// meanwhile may show in parts.
+    pub async fn load(&self, id: ExecutionId) -> Result<Option<Loaded>, StoreError> {
+        let Some(facts) = self.facts(id).await? else { return Ok(None) };
+        let Some(place) = self.running_place(id, &facts).await? else { return Ok(None) };
+        let checkpoint = self.checkpoint(id, &facts).await?;
+        let mut tracked = Tracked::stored(id, facts.start.clone(), place);
+        tracked.checkpointed = checkpoint.is_some();
+        let execution = match checkpoint {
+            Some(execution) => execution,
+            None => facts.execution(id)?,
+        };
+        tracked.last_branch = execution.progress.last_branch;
+        let (entries, bytes) = self.journal(id, execution.progress.last_event_id + 1).await?;
+        tracked.journal_bytes = bytes;
+        let journal = recorded(id, entries)?;
+        tracked.transitions = journal.len();
+        Ok(Some(Loaded { tracked, execution, journal }))
+    }
+
+    /// What an execution was started with.
+    async fn facts(&self, id: ExecutionId) -> Result<Option<Facts>, StoreError> {
+        let key = space::event_key(id, 1);
+        let Some(stored) = self.backend.get(space::HISTORY, &key).await? else { return Ok(None) };
+        let facts = Entry::decode(&key, &stored.value)?.facts;
+        facts.map(Some).ok_or_else(|| damaged(id, "the first record of the journal does not tell the start"))
+    }
+
+    /// The list of running executions that an execution is in; none when it has ended.
+    async fn running_place(&self, id: ExecutionId, facts: &Facts) -> Result<Option<Place>, StoreError> {
+        for list in [space::OPEN, space::PARKED] {
+            let key = space::list_key(list, facts.start.machine, id);
+            let summary: Option<ExecutionSummary> = self.record(space::LISTS, &key).await?;
+            if let Some(summary) = summary {
+                let parked = Place::Parked(Rest { due: summary.wakes_at });
+                return Ok(Some(if list == space::OPEN { Place::Open } else { parked }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The records of the journal from an event on, which must follow each other without a gap, and their bytes.
+    async fn journal(&self, id: ExecutionId, from: u64) -> Result<(Vec<Entry>, usize), StoreError> {
+        let range = KeyRange::between(space::event_key(id, from), space::event_key(id, u64::MAX));
+        let (mut entries, mut bytes, mut expected, mut next) = (Vec::new(), 0, from, Some(range));
+        while let Some(range) = next {
+            let page = self.backend.scan(space::HISTORY, range, false, limits::PAGE_ITEMS).await?;
+            next = page.next;
+            for (key, value) in page.items {
+                bytes += key.len() + value.len();
+                let entry = Entry::decode(&key, &value)?;
+                for event in &entry.history {
+                    if event.id != expected {
+                        return Err(damaged(id, &format!("event {expected} of the history is missing")));
+                    }
+                    expected += 1;
+                }
+                entries.push(entry);
+            }
+        }
+        Ok((entries, bytes))
+    }
+}
+
+fn damaged(id: ExecutionId, detail: &str) -> StoreError {
+    StoreError::corrupt(space::HISTORY, &id.0, detail)
+}
