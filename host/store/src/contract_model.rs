@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use crate::{
     backend::{Backend, KeyRange},
-    batch::{Batch, CommitSeq, Epoch, ShardId, Space},
+    batch::{Batch, CommitSeq, Epoch, Op, ShardId, Space},
     contract::Harness,
     error::StoreError,
 };
@@ -180,8 +180,10 @@ impl Model {
         }
         for op in batch.ops {
             match op {
-                crate::batch::Op::Put(space, key, value) => self.map.insert((space, key), (value, commit.0)),
-                crate::batch::Op::Delete(space, key) => self.map.remove(&(space, key)),
+                Op::Put(space, key, value) | Op::Insert(space, key, value) => {
+                    self.map.insert((space, key), (value, commit.0))
+                }
+                Op::Delete(space, key) => self.map.remove(&(space, key)),
             };
         }
     }

@@ -59,6 +59,9 @@ pub const OPEN_LIMIT: Duration = Duration::from_mins(10);
 /// Time for which another handle of the same process may still hold sled's own lock after a close.
 pub const HANDOVER_LIMIT: Duration = Duration::from_secs(5);
 
+/// Bytes on disk below which the opening of a store reads every record: that takes well under a second.
+pub const VERIFY_BYTES: u64 = 64 * 1024 * 1024;
+
 /// How often the watermark follows the commits.
 pub const WATERMARK_EVERY: Duration = Duration::from_secs(1);
 

@@ -53,7 +53,9 @@ impl<'a> Group<'a> {
         }
         for op in &batch.ops {
             match op {
-                Op::Put(space, key, value) => self.replace(record_key(*space, key), Some(value))?,
+                Op::Put(space, key, value) | Op::Insert(space, key, value) => {
+                    self.replace(record_key(*space, key), Some(value))?;
+                }
                 Op::Delete(space, key) => self.replace(record_key(*space, key), None)?,
             }
         }

@@ -36,6 +36,7 @@ use crate::{
     batch::{Batch, CommitSeq, Space, check_key_length},
     error::{OpenError, StoreError},
     limits,
+    location::{OpenOptions, VerifyOnOpen},
 };
 
 /// Where and how to open a store.
@@ -49,9 +50,9 @@ pub struct SledOptions {
     pub cache_bytes: u64,
     /// How long opening and checking may take before the store counts as damaged.
     pub open_limit: Duration,
-    /// Whether opening reads every record and compares the digest. It costs about a second per gigabyte and is
-    /// what finds a page that sled has silently dropped or rolled back.
-    pub verify_on_open: bool,
+    /// When every record is read and compared with the digest: that is what finds a page that sled has silently
+    /// dropped or rolled back.
+    pub verify: VerifyOnOpen,
     /// The system calls that durability rests on; tests replace them.
     pub disk: Arc<dyn Disk>,
 }
@@ -59,14 +60,13 @@ pub struct SledOptions {
 impl SledOptions {
     /// The defaults of [`limits`] for a directory.
     pub fn new(directory: impl Into<PathBuf>) -> Self {
-        Self {
-            directory: directory.into(),
-            reserve_bytes: limits::RESERVE_BYTES,
-            cache_bytes: limits::CACHE_BYTES,
-            open_limit: limits::OPEN_LIMIT,
-            verify_on_open: true,
-            disk: Arc::new(RealDisk),
-        }
+        Self::with(directory, OpenOptions::default())
+    }
+
+    /// These options for a directory.
+    pub fn with(directory: impl Into<PathBuf>, options: OpenOptions) -> Self {
+        let OpenOptions { reserve_bytes, cache_bytes, open_limit, verify, disk } = options;
+        Self { directory: directory.into(), reserve_bytes, cache_bytes, open_limit, verify, disk }
     }
 }
 

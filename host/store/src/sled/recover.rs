@@ -18,7 +18,7 @@ use super::{
     meta::{self, State},
     panic_text,
 };
-use crate::limits;
+use crate::{limits, location::VerifyOnOpen};
 
 /// How often a long recovery is mentioned in the log.
 const REPORT_EVERY: Duration = Duration::from_secs(10);
@@ -59,7 +59,7 @@ pub(super) fn recover(
     lock: Lock,
 ) -> Result<(Recovered, Lock), Refusal> {
     let config = sled::Config::new().path(directory).cache_capacity(options.cache_bytes).flush_every_ms(None);
-    let verify = options.verify_on_open;
+    let verify = options.verify != VerifyOnOpen::Never;
     let (done, outcome) = mpsc::channel();
     let work = move || {
         let recovered = catch_unwind(AssertUnwindSafe(|| inspect(open(&config)?, acknowledged, verify)));

@@ -53,9 +53,11 @@ impl Backend for EndsBackend {
         let (mut begun, mut ended) = (Vec::new(), Vec::new());
         for op in &batch.ops {
             match op {
-                Op::Put(space, name, id) if *space == NAMES => begun.push((id.to_vec(), name.to_vec())),
+                Op::Put(space, name, id) | Op::Insert(space, name, id) if *space == NAMES => {
+                    begun.push((id.to_vec(), name.to_vec()))
+                }
                 Op::Delete(space, id) if *space == OPEN => ended.push(id.to_vec()),
-                Op::Put(..) | Op::Delete(..) => {}
+                Op::Put(..) | Op::Insert(..) | Op::Delete(..) => {}
             }
         }
         let commit = self.inner.commit(batch).await?;
