@@ -25,7 +25,7 @@ mod stats;
 
 pub use backend::{Backend, Fatal, KeyRange, Page, Versioned};
 pub use batch::{Batch, CommitSeq, Epoch, Expect, Key, Op, ShardId, Space, epoch_of, fence_key};
-pub use embedded::{Disk, RealDisk};
+pub use embedded::{Counters, Disk, RealDisk};
 pub use error::{OpenError, StoreError};
 pub use location::{LocationError, OpenOptions, StoreLocation, VerifyOnOpen, open};
 pub use memory::MemoryBackend;
