@@ -1,13 +1,15 @@
 //! redb 4 as an [`Engine`]: one table, one synced transaction for each group.
 //!
-//! Views are read transactions: they show the last commit, which is durable, and neither wait for the writer nor hold
-//! it up. It must never commit without `Durability::Immediate`, nor without quick repair: only with it a store of any
+//! Views share one read transaction, which the writer opens after each commit: they show the last commit, which is
+//! durable, and neither wait for the writer nor hold it up. (Beginning one for each read would: redb was seen to keep
+//! `begin_read` waiting for the sync with which its file grows.) It must never commit without `Durability::Immediate`, nor without quick repair: only with it a store of any
 //! size opens at once after a crash.
 
 use std::{
     fs, io,
     ops::Bound,
     path::{Path, PathBuf},
+    sync::{Arc, PoisonError, RwLock},
 };
 
 use redb::{
@@ -22,26 +24,41 @@ use crate::{
 
 const RECORDS: TableDefinition<'static, &[u8], &[u8]> = TableDefinition::new("records");
 
+type Table = ReadOnlyTable<&'static [u8], &'static [u8]>;
+
 /// The open database.
 pub struct RedbEngine {
+    /// The table as the last commit left it; none in a database without a table. Dropped before the database.
+    latest: RwLock<Option<Arc<Table>>>,
     db: Database,
     file: PathBuf,
 }
 
 impl RedbEngine {
     /// Takes over a database that lies in a file.
-    pub(super) fn new(db: Database, file: &Path) -> Self {
-        Self { db, file: file.to_owned() }
+    pub(super) fn new(db: Database, file: &Path) -> Result<Self, Broken> {
+        let engine = Self { latest: RwLock::new(None), db, file: file.to_owned() };
+        engine.refresh()?;
+        Ok(engine)
     }
 
-    fn table(&self) -> Result<RedbView, Broken> {
-        let reading = self.db.begin_read().map_err(broken)?;
-        match reading.open_table(RECORDS) {
-            Ok(table) => Ok(RedbView(Some(table))),
+    /// Lets views from here on show the last commit.
+    fn refresh(&self) -> Result<(), Broken> {
+        let table = match self.db.begin_read().map_err(broken)?.open_table(RECORDS) {
+            Ok(table) => Some(Arc::new(table)),
             // Nothing was written yet.
-            Err(TableError::TableDoesNotExist(_)) => Ok(RedbView(None)),
-            Err(error) => Err(broken(error)),
-        }
+            Err(TableError::TableDoesNotExist(_)) => None,
+            Err(error) => return Err(broken(error)),
+        };
+        self.show(table);
+        Ok(())
+    }
+
+    fn show(&self, table: Option<Arc<Table>>) {
+        let last =
+            std::mem::replace(&mut *self.latest.write().unwrap_or_else(PoisonError::into_inner), table);
+        // Ends the last read transaction, outside of the lock.
+        drop(last);
     }
 
     /// A transaction that is durable once it is committed.
@@ -54,7 +71,7 @@ impl RedbEngine {
 }
 
 /// The records of the last commit; none in a database without a table.
-pub struct RedbView(Option<ReadOnlyTable<&'static [u8], &'static [u8]>>);
+pub struct RedbView(Option<Arc<Table>>);
 
 impl Engine for RedbEngine {
     const NAME: &'static str = "redb 4";
@@ -64,11 +81,11 @@ impl Engine for RedbEngine {
     type View<'a> = RedbView;
 
     fn view(&self) -> Result<RedbView, Broken> {
-        self.table()
+        Ok(RedbView(self.latest.read().unwrap_or_else(PoisonError::into_inner).clone()))
     }
 
     fn try_view(&self) -> Result<Option<RedbView>, Broken> {
-        self.table().map(Some)
+        self.view().map(Some)
     }
 
     fn apply(&self, writes: &[Write]) -> Result<(), Broken> {
@@ -82,7 +99,8 @@ impl Engine for RedbEngine {
                 }
             }
         }
-        writing.commit().map_err(broken)
+        writing.commit().map_err(broken)?;
+        self.refresh()
     }
 
     fn sync(&self) -> Result<(), Broken> {
@@ -91,9 +109,12 @@ impl Engine for RedbEngine {
     }
 
     fn compact(&mut self) -> Result<Compaction, Broken> {
+        // It refuses to begin while anyone reads; nobody else does now.
+        self.show(None);
         self.db.compact().map_err(broken)?;
         // Its own transactions leave no quick repair behind; this one does.
         self.begin_write()?.commit().map_err(broken)?;
+        self.refresh()?;
         Ok(Compaction::Done)
     }
 

@@ -32,7 +32,7 @@ pub(super) fn open(options: RedbOptions) -> Result<Opened<RedbEngine>, OpenError
     sync_left_over(&file, &*locked.disk)?;
 
     let (path, disk) = (file.clone(), Arc::clone(&locked.disk));
-    let engine = move || Ok(RedbEngine::new(database(&path, cache_bytes, disk)?, &path));
+    let engine = move || Ok(RedbEngine::new(database(&path, cache_bytes, disk)?, &path)?);
     // redb syncs its file itself; the name of the file is synced with that of the watermark.
     locked.open(file_bytes, engine, |_| Ok(()))
 }

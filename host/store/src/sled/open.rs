@@ -42,6 +42,14 @@ pub(super) fn open(options: SledOptions) -> Result<Opened<SledEngine>, OpenError
     if blobs.exists() {
         Blobs::new(blobs).sync(&*locked.disk).map_err(io_error("sync", &sled))?;
     }
+    // sled writes its configuration before its first record, and makes an unknown log an empty one.
+    let foreign =
+        fs::metadata(&locked.place.data).is_ok_and(|log| log.len() > 0) && !sled.join("conf").exists();
+    if foreign {
+        let detail =
+            "there is a file `sled/db` that sled did not write, or `sled/conf` is missing".to_owned();
+        return Err(OpenError::Damaged { path: locked.place.shown, detail });
+    }
     sync_left_over(&locked.place.data, &*locked.disk)?;
 
     let (folder, disk) = (sled.clone(), Arc::clone(&locked.disk));
