@@ -13,6 +13,7 @@ use crate::{
     batch::{Batch, CommitSeq, Key, Space, check_key_length},
     error::StoreError,
     limits,
+    stats::{Compacted, Stats, Verified},
 };
 
 /// An ordered, durable byte store.
@@ -44,6 +45,22 @@ pub trait Backend: Send + Sync {
     /// Deletes up to `max` of the first keys of a range, in small batches that let commits pass, and returns
     /// how many. Fewer than `max` means that the range is empty. After an error some may be gone.
     async fn delete_range(&self, space: Space, range: KeyRange, max: usize) -> Result<u64, StoreError>;
+
+    /// Reads every record and compares all of them with what the last commit left, while commits go on; see
+    /// [`crate::verify`]. A backend that keeps no checksums reports itself as intact without reading.
+    async fn verify(&self) -> Result<Verified, StoreError> {
+        Ok(Verified { complete: true, ..Verified::default() })
+    }
+
+    /// Size and counters, without reading records.
+    async fn stats(&self) -> Result<Stats, StoreError> {
+        Ok(Stats { engine: self.describe(), ..Stats::default() })
+    }
+
+    /// Gives free space inside the files back to the file system; commits and reads wait meanwhile.
+    async fn compact(&self) -> Result<Compacted, StoreError> {
+        Ok(Compacted::Unsupported("this store has no files of its own"))
+    }
 
     /// One line for the log and the console: engine, version, place.
     fn describe(&self) -> String;

@@ -39,6 +39,11 @@ impl Space {
         self.0
     }
 
+    /// Every space that callers may read, in their order: those of callers, then [`Space::FENCES`].
+    pub fn readable() -> impl Iterator<Item = Self> {
+        (0..limits::FIRST_RESERVED_SPACE).map(Self).chain([Self::FENCES])
+    }
+
     pub(crate) const fn from_byte(byte: u8) -> Self {
         Self(byte)
     }
@@ -114,6 +119,11 @@ impl Expect {
 pub enum Op {
     /// Stores a value, whether or not there was one.
     Put(Space, Key, Bytes),
+    /// Stores a value under a key that has none: the caller promises it, so nobody looks for an old value. What a
+    /// broken promise leaves is undefined, up to a store that counts as damaged; debug builds refuse it as
+    /// [`StoreError::Invalid`]. Whoever repeats a batch after [`StoreError::Unknown`] must not repeat the promise
+    /// unread.
+    Insert(Space, Key, Bytes),
     /// Removes the value, if there is one.
     Delete(Space, Key),
 }
@@ -122,7 +132,9 @@ impl Op {
     /// The key that is changed.
     pub fn key(&self) -> (Space, &Key) {
         match self {
-            Self::Put(space, key, _) | Self::Delete(space, key) => (*space, key),
+            Self::Put(space, key, _) | Self::Insert(space, key, _) | Self::Delete(space, key) => {
+                (*space, key)
+            }
         }
     }
 }
@@ -148,6 +160,12 @@ impl Batch {
     /// Adds the storing of a value of at most [`limits::VALUE_BYTES`] bytes.
     pub fn put(&mut self, space: Space, key: impl Into<Key>, value: impl Into<Bytes>) -> &mut Self {
         self.ops.push(Op::Put(space, key.into(), value.into()));
+        self
+    }
+
+    /// Adds the storing of a value under a key that has none, without a look at what is there: see [`Op::Insert`].
+    pub fn insert(&mut self, space: Space, key: impl Into<Key>, value: impl Into<Bytes>) -> &mut Self {
+        self.ops.push(Op::Insert(space, key.into(), value.into()));
         self
     }
 
@@ -184,7 +202,7 @@ impl Batch {
     pub fn bytes(&self) -> usize {
         let expected: usize = self.expect.iter().map(|expect| expect.key().1.len()).sum();
         let changed = self.ops.iter().map(|op| match op {
-            Op::Put(_, key, value) => key.len() + value.len(),
+            Op::Put(_, key, value) | Op::Insert(_, key, value) => key.len() + value.len(),
             Op::Delete(_, key) => key.len(),
         });
         expected + changed.sum::<usize>()
@@ -201,7 +219,7 @@ impl Batch {
             let (space, key) = op.key();
             space.check_writable()?;
             check_key_length(key.len())?;
-            if let Op::Put(_, _, value) = op {
+            if let Op::Put(_, _, value) | Op::Insert(_, _, value) = op {
                 bound("the length of a value in bytes", value.len(), limits::VALUE_BYTES)?;
             }
         }
@@ -220,6 +238,9 @@ pub fn fence_key(shard: ShardId) -> Key {
 pub fn epoch_of(value: &[u8]) -> Option<Epoch> {
     Some(Epoch(u64::from_be_bytes(value.try_into().ok()?)))
 }
+
+/// What a broken promise of [`Op::Insert`] is answered with in debug builds.
+pub(crate) const NOT_ABSENT: StoreError = StoreError::Invalid("an insert of a key that has a value");
 
 pub(crate) fn check_key_length(bytes: usize) -> Result<(), StoreError> {
     bound("the length of a key in bytes", bytes, limits::KEY_BYTES)

@@ -37,6 +37,7 @@ pub async fn run(harness: &dyn Harness) {
     scans_are_ordered_and_paged(&*harness.fresh().await).await;
     scans_stay_in_their_space_and_range(&*harness.fresh().await).await;
     batches_are_all_or_nothing(&*harness.fresh().await).await;
+    inserts_store_what_is_new(&*harness.fresh().await).await;
     versions_are_the_commits(&*harness.fresh().await).await;
     conflicting_commits_have_one_winner(harness.fresh().await).await;
     fences_refuse_the_past(&*harness.fresh().await).await;
@@ -46,6 +47,7 @@ pub async fn run(harness: &dyn Harness) {
     misuse_is_refused(&*harness.fresh().await).await;
     concurrent_commits_are_all_kept(harness).await;
     everything_outlives_a_reopen(harness).await;
+    a_backend_knows_itself(&*harness.fresh().await).await;
     a_closed_backend_says_so(&*harness.fresh().await).await;
 }
 
@@ -145,6 +147,46 @@ async fn batches_are_all_or_nothing(backend: &dyn Backend) {
     backend.commit(Batch::new()).await.expect("an empty batch");
 }
 
+async fn inserts_store_what_is_new(backend: &dyn Backend) {
+    let mut batch = Batch::new();
+    batch.insert(A, "short", "1").insert(A, "long", long(200_000, 1)).put(A, "gone", "x");
+    batch.delete(A, "gone").insert(A, "gone", "2");
+    let commit = backend.commit(batch).await.expect("inserts");
+    assert_eq!(value(backend, A, b"gone").await.as_deref(), Some(&b"2"[..]));
+    assert!(value(backend, A, b"long").await == Some(long(200_000, 1)));
+    let stored = backend.get(A, b"short").await.expect("a get");
+    assert_eq!(stored, Some(Versioned { value: "1".into(), version: commit.0 }));
+
+    // What was inserted is replaced and removed like anything else.
+    let mut batch = Batch::new();
+    batch.expect_version(A, "short", commit.0).put(A, "short", "3").delete(A, "long");
+    backend.commit(batch).await.expect("a put over an insert");
+    let mut batch = Batch::new();
+    batch.insert(A, "long", long(70_000, 2)).expect_absent(A, "long");
+    backend.commit(batch).await.expect("an insert after a delete");
+    assert!(value(backend, A, b"long").await == Some(long(70_000, 2)));
+    let verified = backend.verify().await.expect("a check");
+    assert!(verified.is_intact(), "{verified:?}");
+
+    // A refused batch is refused whether it inserts or puts.
+    let mut batch = Batch::new();
+    batch.insert(A, "other", "1").expect_absent(A, "short");
+    assert_eq!(backend.commit(batch).await, Err(StoreError::Conflict));
+    assert_eq!(value(backend, A, b"other").await, None);
+
+    // Broken promises are noticed in debug builds only.
+    if cfg!(debug_assertions) {
+        for broken in [Batch::new().insert(A, "short", "4"), Batch::new().put(A, "n", "").insert(A, "n", "")]
+        {
+            broken.put(A, "beside", "x");
+            let refused = backend.commit(broken.clone()).await;
+            assert!(matches!(refused, Err(StoreError::Invalid(_))), "{refused:?}");
+        }
+        assert_eq!(value(backend, A, b"short").await.as_deref(), Some(&b"3"[..]));
+        assert_eq!(value(backend, A, b"beside").await, None);
+    }
+}
+
 async fn versions_are_the_commits(backend: &dyn Backend) {
     let first = put(backend, A, b"k", "1").await;
     let stored = backend.get(A, b"k").await.expect("a get");
@@ -232,7 +274,7 @@ fn long(bytes: usize, seed: u64) -> Bytes {
 }
 
 async fn long_values_come_back(backend: &dyn Backend) {
-    let sizes = [0, 1, 6_000, 6_144, 6_200, 12_260, 12_261, 100_000, 2 << 20];
+    let sizes = [0, 1, 6_000, 6_144, 6_200, 12_260, 12_261, 64_498, 64_499, 100_000, 128_997, 2 << 20];
     let mut batch = Batch::new();
     for (seed, bytes) in (0..).zip(sizes) {
         batch.put(A, format!("{bytes:08}"), long(bytes, seed));
@@ -364,6 +406,21 @@ async fn everything_outlives_a_reopen(harness: &dyn Harness) {
     assert!(put(&*backend, A, b"next", "").await > last, "commit numbers start again");
 }
 
+async fn a_backend_knows_itself(backend: &dyn Backend) {
+    let mut batch = Batch::new();
+    batch.put(A, "k", "value").put(B, "long", long(100_000, 1)).fenced_by(ShardId(1), Epoch(1));
+    let commit = backend.commit(batch).await.expect("a batch");
+    let stats = backend.stats().await.expect("statistics");
+    assert!(!stats.engine.is_empty() && stats.commits >= 1 && stats.last_commit == commit.0, "{stats:?}");
+    let verified = backend.verify().await.expect("a check");
+    assert!(verified.is_intact() && verified.records >= 3 && verified.bytes > 100_000, "{verified:?}");
+    let usage: Vec<_> = crate::usage(backend).await.expect("a count");
+    let usage: Vec<_> = usage.iter().map(|usage| (usage.space, usage.records, usage.bytes)).collect();
+    assert_eq!(usage, [(A, 1, 6), (B, 1, 100_004), (Space::FENCES, 1, 12)]);
+    backend.compact().await.expect("compaction, or the word that there is none");
+    assert!(value(backend, B, b"long").await == Some(long(100_000, 1)));
+}
+
 async fn a_closed_backend_says_so(backend: &dyn Backend) {
     put(backend, A, b"k", "v").await;
     assert!(!backend.describe().is_empty());
@@ -375,6 +432,8 @@ async fn a_closed_backend_says_so(backend: &dyn Backend) {
     assert_eq!(backend.get(A, b"k").await, Err(StoreError::Closed));
     assert_eq!(backend.scan(A, KeyRange::all(), false, 1).await, Err(StoreError::Closed));
     assert_eq!(backend.delete_range(A, KeyRange::all(), 1).await, Err(StoreError::Closed));
+    assert_eq!(backend.verify().await, Err(StoreError::Closed));
+    assert_eq!(backend.stats().await, Err(StoreError::Closed));
     assert_eq!(backend.close().await, Ok(()), "closing twice is harmless");
     assert_eq!(backend.fatal().reason(), None, "a close in good order is no failure");
 }

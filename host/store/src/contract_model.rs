@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use crate::{
     backend::{Backend, KeyRange},
-    batch::{Batch, CommitSeq, Epoch, ShardId, Space},
+    batch::{Batch, CommitSeq, Epoch, Op, ShardId, Space},
     contract::Harness,
     error::StoreError,
 };
@@ -154,11 +154,18 @@ impl Model {
                 }
             };
         }
-        for (second, key_number, length) in changes {
+        let mut stands = BTreeMap::new();
+        for (index, (second, key_number, length)) in changes.iter().enumerate() {
             let (space, key) = (space(*second), key(*key_number));
+            let full = (space, key.clone());
+            let present = stands.get(&full).copied().unwrap_or_else(|| self.map.contains_key(&full));
+            stands.insert(full, length.is_some());
+            let value = |length: u16| vec![number.to_le_bytes()[0]; usize::from(length)];
             match length {
                 None => batch.delete(space, key),
-                Some(length) => batch.put(space, key, vec![number.to_le_bytes()[0]; usize::from(*length)]),
+                // Every second one that may be an insert is one.
+                Some(length) if !present && index % 2 == 0 => batch.insert(space, key, value(*length)),
+                Some(length) => batch.put(space, key, value(*length)),
             };
         }
         if let Some((shard, epoch)) = fence {
@@ -180,8 +187,10 @@ impl Model {
         }
         for op in batch.ops {
             match op {
-                crate::batch::Op::Put(space, key, value) => self.map.insert((space, key), (value, commit.0)),
-                crate::batch::Op::Delete(space, key) => self.map.remove(&(space, key)),
+                Op::Put(space, key, value) | Op::Insert(space, key, value) => {
+                    self.map.insert((space, key), (value, commit.0))
+                }
+                Op::Delete(space, key) => self.map.remove(&(space, key)),
             };
         }
     }

@@ -6,9 +6,6 @@
 /// Bytes before the payload.
 pub(crate) const HEADER_BYTES: usize = 14;
 
-/// Longest payload of one record.
-pub(crate) const PAYLOAD_BYTES: usize = crate::limits::RECORD_BYTES - HEADER_BYTES;
-
 const VERSION: u8 = 1;
 
 /// What the payload is.
@@ -91,7 +88,7 @@ mod tests {
             let expected = Record { kind, commit: u64::MAX - 1, payload: b"payload" };
             assert_eq!(decode(b"Ekey", &record), Ok(expected));
         }
-        assert_eq!(encode(b"", Kind::Inline, 0, &[0; PAYLOAD_BYTES]).len(), crate::limits::RECORD_BYTES);
+        assert_eq!(encode(b"", Kind::Inline, 0, &[0; 9]).len(), HEADER_BYTES + 9);
     }
 
     #[test]

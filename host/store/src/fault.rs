@@ -15,6 +15,7 @@ use crate::{
     backend::{Backend, Fatal, KeyRange, Page, Poison, Versioned},
     batch::{Batch, CommitSeq, Space},
     error::StoreError,
+    stats::{Compacted, Stats, Verified},
 };
 
 /// How often each fault strikes a commit: probabilities from 0 to 1, tried in the order of the fields.
@@ -208,6 +209,21 @@ impl Backend for FaultBackend {
         let _writing = self.life.writing.read().await;
         self.life.poison.check()?;
         self.inner.delete_range(space, range, max).await
+    }
+
+    async fn verify(&self) -> Result<Verified, StoreError> {
+        self.life.poison.check()?;
+        self.inner.verify().await
+    }
+
+    async fn stats(&self) -> Result<Stats, StoreError> {
+        self.life.poison.check()?;
+        self.inner.stats().await
+    }
+
+    async fn compact(&self) -> Result<Compacted, StoreError> {
+        self.life.poison.check()?;
+        self.inner.compact().await
     }
 
     fn describe(&self) -> String {

@@ -25,13 +25,31 @@ pub const PAGE_ITEMS: usize = 1_000;
 /// Bytes of keys and values after which a page ends, whatever its limit.
 pub const PAGE_BYTES: usize = 4 * 1024 * 1024;
 
-/// Largest record that an embedded backend writes, in bytes with its envelope. Longer values are cut into
-/// chunks. A sled leaf holds 17 records: 17 of these stay below the 128 KiB of [`KEY_BYTES`].
-pub const RECORD_BYTES: usize = 6 * 1024;
+/// Largest record that is written to sled, in bytes with its envelope. Longer values are cut into chunks. A sled
+/// leaf holds 17 records: 17 of these stay below the 128 KiB of [`KEY_BYTES`].
+pub const SLED_RECORD_BYTES: usize = 6 * 1024;
 
-/// Most batches merged into one durable flush. 64 is enough where a sync takes 0.2 ms; where it takes
-/// milliseconds, 256 was measured to commit up to a third more at no higher latency.
-pub const GROUP_BATCHES: usize = 256;
+/// The same for redb. It gives a long record a page of its own, of the next power of two: with its key and the
+/// head of the page this just fits into 64 KiB.
+pub const REDB_RECORD_BYTES: usize = 63 * 1024;
+
+/// Items of a page up to which a scan is tried on the calling thread.
+pub const INLINE_ITEMS: usize = 32;
+
+/// Bytes of values after which a read on the calling thread is given up.
+pub const INLINE_BYTES: usize = 64 * 1024;
+
+/// Most batches merged into one durable flush.
+pub const GROUP_BATCHES: usize = 1_024;
+
+/// The same before anything is known of their cost, and the fewest that are allowed however much they cost.
+pub const GROUP_BATCHES_FIRST: usize = 64;
+
+/// See [`GROUP_BATCHES_FIRST`].
+pub const GROUP_BATCHES_MIN: usize = 8;
+
+/// Time that a group should take: everyone in it waits for so long.
+pub const GROUP_TIME: Duration = Duration::from_millis(5);
 
 /// Bytes of batches after which a group is flushed.
 pub const GROUP_BYTES: usize = 8 * 1024 * 1024;
@@ -46,10 +64,16 @@ pub const DELETE_KEYS: usize = 256;
 /// Free space, in bytes, below which commits are refused as long as it lasts; the default.
 pub const RESERVE_BYTES: u64 = 64 * 1024 * 1024;
 
+/// How long free space once measured counts as known, and how much may be written meanwhile.
+pub const ROOM_EVERY: Duration = Duration::from_millis(100);
+
+/// See [`ROOM_EVERY`]; never more than a quarter of the reserve.
+pub const ROOM_BYTES: u64 = 16 * 1024 * 1024;
+
 /// Free space, in bytes, that opening a store asks for beside twice its snapshots: what its recovery writes.
 pub const OPEN_FREE_BYTES: u64 = 8 * 1024 * 1024;
 
-/// Memory for sled's page cache, in bytes; the default.
+/// Memory for the engine's page cache, in bytes; the default.
 pub const CACHE_BYTES: u64 = 256 * 1024 * 1024;
 
 /// Time for opening and checking a store before it counts as damaged; the default. A million transitions
@@ -58,6 +82,25 @@ pub const OPEN_LIMIT: Duration = Duration::from_mins(10);
 
 /// Time for which another handle of the same process may still hold sled's own lock after a close.
 pub const HANDOVER_LIMIT: Duration = Duration::from_secs(5);
+
+/// Bytes on disk below which the opening of a store reads every record: that takes well under a second.
+pub const VERIFY_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Records that the check in the background reads at a time, a commit on sled waiting as long. It then sleeps this
+/// many times as long as that took, within bounds: it takes at most a fifth of a processor.
+pub const SCRUB_RECORDS: usize = 64;
+
+/// See [`SCRUB_RECORDS`].
+pub const SCRUB_PAUSE: u32 = 4;
+
+/// Shortest pause between two pieces of the check in the background.
+pub const SCRUB_PAUSE_MIN: Duration = Duration::from_millis(1);
+
+/// Longest one.
+pub const SCRUB_PAUSE_MAX: Duration = Duration::from_millis(100);
+
+/// Records that a check reads at a time when somebody waits for it.
+pub const VERIFY_RECORDS: usize = 256;
 
 /// How often the watermark follows the commits.
 pub const WATERMARK_EVERY: Duration = Duration::from_secs(1);

@@ -14,9 +14,12 @@ use bytes::Bytes;
 
 use crate::{
     backend::{Backend, Fatal, KeyRange, Page, Poison, Versioned, page_items},
-    batch::{Batch, CommitSeq, Epoch, Expect, Key, Op, Space, check_key_length, epoch_of, fence_key},
+    batch::{
+        Batch, CommitSeq, Epoch, Expect, Key, NOT_ABSENT, Op, Space, check_key_length, epoch_of, fence_key,
+    },
     error::StoreError,
     limits,
+    stats::{Stats, Verified},
 };
 
 /// An ordered store in the memory of this process. Clones share one store.
@@ -87,6 +90,20 @@ impl Backend for MemoryBackend {
         self.write(|state| Ok(state.delete(space, &range, max)))
     }
 
+    async fn verify(&self) -> Result<Verified, StoreError> {
+        self.read(State::verified)
+    }
+
+    async fn stats(&self) -> Result<Stats, StoreError> {
+        self.read(|state| Stats {
+            engine: "memory".to_owned(),
+            last_commit: state.commits,
+            commits: state.commits,
+            flushes: state.commits,
+            ..Stats::default()
+        })
+    }
+
     fn describe(&self) -> String {
         "memory (nothing outlives the process)".to_owned()
     }
@@ -107,6 +124,9 @@ impl State {
         if !batch.expect.iter().all(|expect| self.holds(expect)) {
             return Err(StoreError::Conflict);
         }
+        if cfg!(debug_assertions) {
+            self.check_inserts(&batch.ops)?;
+        }
         self.commits += 1;
         if let Some((key, epoch)) = raised {
             let value = Bytes::copy_from_slice(&epoch.0.to_be_bytes());
@@ -114,7 +134,7 @@ impl State {
         }
         for op in batch.ops {
             match op {
-                Op::Put(space, key, value) => {
+                Op::Put(space, key, value) | Op::Insert(space, key, value) => {
                     self.map.insert((space, key), Versioned { value, version: self.commits });
                 }
                 Op::Delete(space, key) => {
@@ -123,6 +143,13 @@ impl State {
             }
         }
         Ok(CommitSeq(self.commits))
+    }
+
+    /// Nothing in memory can be damaged: only the counting is left.
+    fn verified(&self) -> Verified {
+        let bytes = self.map.iter().map(|((_, key), stored)| (key.len() + stored.value.len()) as u64);
+        let (records, bytes) = (self.map.len() as u64, bytes.sum());
+        Verified { commit: self.commits, records, bytes, complete: true, ..Verified::default() }
     }
 
     /// Refuses a stale epoch; returns what to store if the batch brings a newer one.
@@ -144,6 +171,23 @@ impl State {
             Expect::Absent(..) => stored.is_none(),
             Expect::Version(_, _, version) => stored.is_some_and(|stored| stored.version == *version),
         }
+    }
+
+    /// Checks that no key of an insert has a value when its turn comes.
+    fn check_inserts(&self, ops: &[Op]) -> Result<(), StoreError> {
+        let mut changed = BTreeMap::new();
+        for op in ops {
+            let (space, key) = op.key();
+            let full = (space, key.clone());
+            let present = changed.get(&full).copied().unwrap_or_else(|| self.map.contains_key(&full));
+            let stores = match op {
+                Op::Insert(..) if present => return Err(NOT_ABSENT),
+                Op::Insert(..) | Op::Put(..) => true,
+                Op::Delete(..) => false,
+            };
+            changed.insert(full, stores);
+        }
+        Ok(())
     }
 
     fn page(&self, space: Space, range: KeyRange, reverse: bool, limit: usize) -> Page {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use proptest::{collection::vec, option, prelude::*};
 use stepwell_store::{
-    Backend, MemoryBackend, SledBackend, SledOptions,
+    Backend, MemoryBackend, RedbBackend, RedbOptions, SledBackend, SledOptions,
     contract::{self, Harness, Step},
     fault::{FaultBackend, FaultPlan},
 };
@@ -83,6 +83,32 @@ impl Harness for Sled {
     }
 }
 
+/// redb, in a new file for each store.
+#[derive(Default)]
+struct Redb(Mutex<Option<TempDir>>);
+
+impl Redb {
+    fn open(&self) -> Arc<dyn Backend> {
+        let directory = self.0.lock().unwrap();
+        let path = directory.as_ref().unwrap().path().join("new/store.redb");
+        Arc::new(RedbBackend::open(RedbOptions::new(path)).unwrap())
+    }
+}
+
+#[async_trait]
+impl Harness for Redb {
+    async fn fresh(&self) -> Arc<dyn Backend> {
+        *self.0.lock().unwrap() = Some(tempfile::tempdir().unwrap());
+        self.open()
+    }
+
+    async fn reopen(&self, backend: Arc<dyn Backend>) -> Option<Arc<dyn Backend>> {
+        backend.close().await.unwrap();
+        drop(backend);
+        Some(self.open())
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn memory_keeps_the_contract() {
     contract::run(&Memory).await;
@@ -101,6 +127,16 @@ async fn sled_keeps_the_contract() {
 #[tokio::test]
 async fn sled_keeps_the_contract_on_one_thread() {
     contract::run(&Sled::default()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn redb_keeps_the_contract() {
+    contract::run(&Redb::default()).await;
+}
+
+#[tokio::test]
+async fn redb_keeps_the_contract_on_one_thread() {
+    contract::run(&Redb::default()).await;
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -143,5 +179,10 @@ proptest! {
     #[test]
     fn sled_equals_the_model(steps in vec(step(), 1..80)) {
         run_steps(&Sled::default(), &steps);
+    }
+
+    #[test]
+    fn redb_equals_the_model(steps in vec(step(), 1..80)) {
+        run_steps(&Redb::default(), &steps);
     }
 }

@@ -97,10 +97,10 @@ impl Backend for WatchedBackend {
         let (mut transitions, mut ended, mut swept) = (0, 0, 0);
         for op in &batch.ops {
             match op {
-                Op::Put(space, ..) if *space == HISTORY => transitions += 1,
-                Op::Put(space, ..) if *space == CLOSED => ended += 1,
+                Op::Put(space, ..) | Op::Insert(space, ..) if *space == HISTORY => transitions += 1,
+                Op::Put(space, ..) | Op::Insert(space, ..) if *space == CLOSED => ended += 1,
                 Op::Delete(space, _) if *space == LEFTOVERS => swept += 1,
-                Op::Put(..) | Op::Delete(..) => {}
+                Op::Put(..) | Op::Insert(..) | Op::Delete(..) => {}
             }
         }
         let bytes = batch.bytes() as u64;

@@ -98,7 +98,8 @@ impl Changes {
 
     /// Stores a value under a key that has none: nobody looks.
     pub(super) fn insert(&mut self, space: Space, key: Key, value: Vec<u8>) {
-        self.put(space, key, value);
+        self.bytes += key.len() + value.len();
+        self.batch.insert(space, key, value);
     }
 
     pub(super) fn delete(&mut self, space: Space, key: Key) {

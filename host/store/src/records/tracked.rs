@@ -243,7 +243,7 @@ impl Tracked {
                 space::PARKED
             }
             Place::Closed(status, at) => {
-                changes.put(space::CLOSED, space::time_key(at, id), Vec::new());
+                changes.insert(space::CLOSED, space::time_key(at, id), Vec::new());
                 space::closed_list(status)
             }
         };

@@ -1,11 +1,11 @@
 //! The files that sled puts beside its log for pages over 128 KiB, and never syncs.
 //!
-//! With records of [`crate::limits::RECORD_BYTES`] none should appear; if one does, it is made durable before
+//! With records of [`crate::limits::SLED_RECORD_BYTES`] none should appear; if one does, it is made durable before
 //! the log that points to it. It must never delete or rename anything there.
 
 use std::{collections::HashSet, ffi::OsString, fs, io, path::PathBuf};
 
-use super::Disk;
+use crate::embedded::Disk;
 
 /// The blob folder of an open store.
 #[derive(Debug)]

@@ -1,193 +1,95 @@
-//! Opening a store: lock, watermark, recovery under a time limit, and the syncs that creation needs.
+//! Opening a sled store: what sled needs beside the steps that all engines share.
 //!
-//! It must never start with less than what was acknowledged.
+//! It must never let sled touch files on a full disk, nor trust names that a power cut could still take back.
 
 use std::{
     fs::{self, File},
-    io,
     path::{Path, PathBuf},
     sync::Arc,
+    thread,
+    time::{Duration, Instant},
 };
 
 use sled::Db;
 
 use super::{
-    Disk, SledOptions,
+    SledOptions,
     blobs::Blobs,
-    lock::Lock,
-    meta::{self, State},
-    recover::{Recovered, Refusal, recover, refusal},
-    shared::Shared,
-    watermark::{self, Mark, Watermark},
+    engine::{SledEngine, file_bytes},
 };
-use crate::{error::OpenError, limits};
-
-/// What the committer starts from.
-pub(super) struct Opened {
-    pub(super) shared: Arc<Shared>,
-    pub(super) state: State,
-    pub(super) watermark: Watermark,
-    pub(super) blobs: Blobs,
-    /// Our own descriptor of sled's file, for syncing.
-    pub(super) log: File,
-    pub(super) log_path: PathBuf,
-    pub(super) options: SledOptions,
-}
-
-/// The files of a store.
-pub(super) struct Files {
-    directory: PathBuf,
-    pub(super) sled: PathBuf,
-    log: PathBuf,
-    blobs: PathBuf,
-    watermark: PathBuf,
-}
-
-impl Files {
-    fn of(directory: PathBuf) -> Self {
-        let sled = directory.join("sled");
-        let (log, blobs) = (sled.join("db"), sled.join("blobs"));
-        Self { watermark: directory.join("watermark"), directory, sled, log, blobs }
-    }
-
-    fn refused(&self, refusal: Refusal, acknowledged: u64) -> OpenError {
-        let path = self.directory.clone();
-        match refusal {
-            Refusal::Older(found) => {
-                let (oldest, supported) = (limits::OLDEST_FORMAT, limits::FORMAT);
-                OpenError::OlderFormat { path, found, oldest, supported }
-            }
-            Refusal::Newer(found) => OpenError::NewerFormat { path, found, supported: limits::FORMAT },
-            Refusal::Behind(found) => self.behind(found, acknowledged),
-            Refusal::Locked => OpenError::Locked { path: self.log.clone(), holder: String::new() },
-            Refusal::NoSpace => OpenError::NoSpace { path },
-            Refusal::Damaged(detail) => self.damaged(detail),
-        }
-    }
-
-    fn behind(&self, found: u64, watermark: u64) -> OpenError {
-        OpenError::Behind { path: self.directory.clone(), found, watermark }
-    }
-
-    fn damaged(&self, detail: String) -> OpenError {
-        OpenError::Damaged { path: self.directory.clone(), detail }
-    }
-}
+use crate::{
+    embedded::{Disk, Opened, Place, Refusal, io_error, sync_left_over},
+    error::OpenError,
+    limits,
+};
 
 /// Opens or creates the store of a directory.
-pub(super) fn open(mut options: SledOptions) -> Result<Opened, OpenError> {
-    options.directory = make_directory(&options)?;
-    let files = Files::of(options.directory.clone());
-    let lock = Lock::take(&files.directory.join("lock"))?;
-    let acknowledged = acknowledged(&files)?;
-    check_room(&files, &*options.disk)?;
-    sync_left_over(&files, &*options.disk).map_err(io_error("sync", &files.sled))?;
-
-    let (recovered, lock) = recover(&files.sled, &options, acknowledged, lock)
-        .map_err(|refusal| files.refused(refusal, acknowledged))?;
-    let Recovered { db, state } = recovered;
-    let state = match state {
-        Some(state) => state,
-        None => create(&db).map_err(|error| files.refused(refusal(&error.to_string()), acknowledged))?,
+pub(super) fn open(options: SledOptions) -> Result<Opened<SledEngine>, OpenError> {
+    let (directory, options) = options.split();
+    let directory = std::path::absolute(&directory).map_err(io_error("find", &directory))?;
+    let sled = directory.join("sled");
+    let place = Place {
+        shown: directory.clone(),
+        data: sled.join("db"),
+        lock: directory.join("lock"),
+        watermark: directory.join("watermark"),
+        directory,
     };
-    finish(&files, options, db, state, lock)
-}
-
-/// Refuses to open on a full disk before sled is touched: a recovery that runs out of space leaves a torn snapshot
-/// behind, and sled then refuses its own intact log.
-fn check_room(files: &Files, disk: &dyn Disk) -> Result<(), OpenError> {
-    let snapshots = fs::read_dir(&files.sled).into_iter().flatten().flatten();
-    let snapshots = snapshots.filter(|entry| entry.file_name().to_string_lossy().starts_with("snap."));
-    let snapshot_bytes: u64 =
-        snapshots.filter_map(|entry| entry.metadata().ok()).map(|file| file.len()).sum();
-    let free = disk.free_bytes(&files.directory).map_err(io_error("measure", &files.directory))?;
-    if free < limits::OPEN_FREE_BYTES.saturating_add(snapshot_bytes.saturating_mul(2)) {
-        return Err(OpenError::NoSpace { path: files.directory.clone() });
+    let config = sled::Config::new().path(&sled).cache_capacity(options.cache_bytes).flush_every_ms(None);
+    // sled reads its last snapshot and writes a new one.
+    let locked = place.take(options, || snapshot_bytes(&sled).saturating_mul(2))?;
+    let blobs = sled.join("blobs");
+    if blobs.exists() {
+        Blobs::new(blobs).sync(&*locked.disk).map_err(io_error("sync", &sled))?;
     }
-    Ok(())
+    // sled writes its configuration before its first record, and makes an unknown log an empty one.
+    let foreign =
+        fs::metadata(&locked.place.data).is_ok_and(|log| log.len() > 0) && !sled.join("conf").exists();
+    if foreign {
+        let detail =
+            "there is a file `sled/db` that sled did not write, or `sled/conf` is missing".to_owned();
+        return Err(OpenError::Damaged { path: locked.place.shown, detail });
+    }
+    sync_left_over(&locked.place.data, &*locked.disk)?;
+
+    let (folder, disk) = (sled.clone(), Arc::clone(&locked.disk));
+    let engine = move || {
+        let db = open_tree(&config)?;
+        SledEngine::new(db, &folder, disk).map_err(|error| Refusal::damaged(error.to_string()))
+    };
+    locked.open(file_bytes(&sled).unwrap_or_default(), engine, |disk| settle(&sled, disk))
 }
 
-/// The last commit that is known to have been acknowledged.
-fn acknowledged(files: &Files) -> Result<u64, OpenError> {
-    let log_bytes = fs::metadata(&files.log).map_or(0, |log| log.len());
-    match watermark::read(&files.watermark).map_err(io_error("read", &files.watermark))? {
-        Mark::At(commit) if log_bytes == 0 => Err(files.behind(0, commit)),
-        Mark::At(commit) => Ok(commit),
-        // Without a log the creation was cut short: there was nothing to acknowledge.
-        Mark::Unreadable if log_bytes == 0 => Ok(0),
-        Mark::Unreadable => Err(files.damaged("its watermark file is unreadable".to_owned())),
-        Mark::Missing => {
-            if log_bytes > 0 {
-                tracing::warn!(directory = %files.directory.display(), "no watermark file: it is made anew");
+fn snapshot_bytes(sled: &Path) -> u64 {
+    let entries = fs::read_dir(sled).into_iter().flatten().flatten();
+    let snapshots = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with("snap."));
+    snapshots.filter_map(|entry| entry.metadata().ok()).map(|file| file.len()).sum()
+}
+
+/// Opens sled. Its own lock may still be held for a moment by a handle of this process that has just been
+/// closed: our lock is already ours, so only a foreign program can hold sled's for long.
+fn open_tree(config: &sled::Config) -> Result<Db, Refusal> {
+    let started = Instant::now();
+    loop {
+        match config.open() {
+            Ok(db) => return Ok(db),
+            Err(sled::Error::Io(error)) if error.to_string().contains("could not acquire lock") => {
+                if started.elapsed() > limits::HANDOVER_LIMIT {
+                    return Err(Refusal::Locked);
+                }
+                thread::sleep(Duration::from_millis(5));
             }
-            Ok(0)
+            Err(error) => return Err(Refusal::damaged(format!("sled says: {error}"))),
         }
     }
 }
 
-/// Creates the directory, and makes the names of all that were created durable.
-fn make_directory(options: &SledOptions) -> Result<PathBuf, OpenError> {
-    let wanted = std::path::absolute(&options.directory).map_err(io_error("find", &options.directory))?;
-    let missing: Vec<_> = wanted.ancestors().skip(1).take_while(|path| !path.exists()).collect();
-    fs::create_dir_all(&wanted).map_err(io_error("create", &wanted))?;
-    // The parent always: an earlier creation may have been cut short before its sync.
-    for path in missing.into_iter().rev().chain([&*wanted]) {
-        let parent = path.parent().unwrap_or(path);
-        options.disk.sync_directory(parent).map_err(io_error("sync", parent))?;
+/// Makes what sled's recovery or creation wrote durable, files before names.
+fn settle(sled: &Path, disk: &dyn Disk) -> Result<(), OpenError> {
+    let files: [PathBuf; 2] = [sled.join("db"), sled.join("conf")];
+    for path in &files {
+        let file = File::open(path).map_err(io_error("open", path))?;
+        disk.sync_data(&file, path).map_err(io_error("sync", path))?;
     }
-    Ok(wanted)
-}
-
-/// Makes durable what a killed process wrote without syncing it: sled's recovery reads it and stores a synced
-/// snapshot that counts on it.
-fn sync_left_over(files: &Files, disk: &dyn Disk) -> io::Result<()> {
-    if !files.log.exists() {
-        return Ok(());
-    }
-    if files.blobs.exists() {
-        Blobs::new(files.blobs.clone()).sync(disk)?;
-    }
-    disk.sync_data(&File::open(&files.log)?, &files.log)
-}
-
-/// Writes the first records of a new store.
-fn create(db: &Db) -> sled::Result<State> {
-    let state = State { commit: 1, digest: 0 };
-    let mut first = sled::Batch::default();
-    for (key, record) in [meta::format_record(limits::FORMAT), state.record()] {
-        first.insert(key, record);
-    }
-    db.apply_batch(first)?;
-    db.flush()?;
-    Ok(state)
-}
-
-/// Makes what recovery or creation wrote durable, files before names, and only then the watermark.
-fn finish(
-    files: &Files,
-    options: SledOptions,
-    db: Db,
-    state: State,
-    lock: Lock,
-) -> Result<Opened, OpenError> {
-    let disk = Arc::clone(&options.disk);
-    let opened = |path: &Path| File::open(path).map_err(io_error("open", path));
-    let log = opened(&files.log)?;
-    let configuration = files.sled.join("conf");
-    for (file, path) in [(&log, &files.log), (&opened(&configuration)?, &configuration)] {
-        disk.sync_data(file, path).map_err(io_error("sync", path))?;
-    }
-    let mut watermark = Watermark::open(&files.watermark).map_err(io_error("open", &files.watermark))?;
-    for directory in [&files.sled, &files.directory] {
-        disk.sync_directory(directory).map_err(io_error("sync", directory))?;
-    }
-    watermark.set(state.commit, &*disk).map_err(io_error("write", &files.watermark))?;
-
-    let shared = Arc::new(Shared::new(files.directory.clone(), db, lock, state.commit));
-    let blobs = Blobs::new(files.blobs.clone());
-    Ok(Opened { shared, state, watermark, blobs, log, log_path: files.log.clone(), options })
-}
-
-fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> OpenError {
-    move |source| OpenError::Io { action, path: path.to_owned(), source }
+    disk.sync_directory(sled).map_err(io_error("sync", sled))
 }

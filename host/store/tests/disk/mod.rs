@@ -1,5 +1,7 @@
 //! A disk for tests: it records, blocks and fails sync calls, and remembers what a power cut would leave.
 
+#![allow(dead_code, reason = "each test binary uses a part")]
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs::{self, File},
@@ -24,7 +26,7 @@ struct State {
     /// Free bytes to report instead of the real ones.
     free_bytes: Option<u64>,
     fail_syncs: bool,
-    /// Whether syncs of sled's file wait, and how many do.
+    /// Whether syncs of the engine's file wait, and how many do.
     gate_closed: bool,
     waiting: usize,
     /// Content of files as of their last sync, and names as of the last sync of their directory.
@@ -59,11 +61,11 @@ impl TestDisk {
         self.changed.notify_all();
     }
 
-    /// Waits until a sync of sled's file waits at the gate.
+    /// Waits until a sync of the engine's file waits at the gate.
     pub(crate) fn wait_for_sync(&self) {
         let patience = Duration::from_secs(30);
         let waited = self.changed.wait_timeout_while(self.state(), patience, |state| state.waiting == 0);
-        assert!(!waited.unwrap().1.timed_out(), "sled's file is not synced");
+        assert!(!waited.unwrap().1.timed_out(), "the engine's file is not synced");
     }
 
     /// Writes what a power cut would leave of one directory to another one.
@@ -85,7 +87,8 @@ impl Disk for TestDisk {
     fn sync_data(&self, file: &File, path: &Path) -> io::Result<()> {
         let mut state = self.state();
         state.calls.push(path.file_name().unwrap().to_str().unwrap().to_owned());
-        if path.ends_with("sled/db") && state.gate_closed {
+        let data = path.ends_with("sled/db") || path.ends_with("store.redb");
+        if data && state.gate_closed {
             state.waiting += 1;
             self.changed.notify_all();
             state = self.changed.wait_while(state, |state| state.gate_closed).unwrap();

@@ -53,9 +53,13 @@ impl Backend for EndsBackend {
         let (mut begun, mut ended) = (Vec::new(), Vec::new());
         for op in &batch.ops {
             match op {
-                Op::Put(space, name, id) if *space == NAMES => begun.push((id.to_vec(), name.to_vec())),
-                Op::Put(space, key, _) if *space == CLOSED => ended.push(key[8..].to_vec()),
-                Op::Put(..) | Op::Delete(..) => {}
+                Op::Put(space, name, id) | Op::Insert(space, name, id) if *space == NAMES => {
+                    begun.push((id.to_vec(), name.to_vec()));
+                }
+                Op::Put(space, key, _) | Op::Insert(space, key, _) if *space == CLOSED => {
+                    ended.push(key[8..].to_vec())
+                }
+                Op::Put(..) | Op::Insert(..) | Op::Delete(..) => {}
             }
         }
         let commit = self.inner.commit(batch).await?;

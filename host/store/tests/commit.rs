@@ -1,22 +1,37 @@
-//! sled while it runs: what precedes an acknowledgement, merging, a full disk, failures, a power cut.
+//! The embedded engines while they run: what precedes an acknowledgement, merging, a full disk, failures, a power
+//! cut.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic anywhere, also outside of its test function")]
 
 mod disk;
+mod engine;
 
 use std::{path::Path, sync::Arc};
 
 use disk::TestDisk;
-use stepwell_store::{
-    Backend, Batch, Epoch, KeyRange, ShardId, SledBackend, SledOptions, Space, StoreError, limits,
-};
+use engine::{Redb, Sled, TestEngine, for_each_engine};
+use stepwell_store::{Backend, Batch, Epoch, KeyRange, OpenOptions, ShardId, Space, StoreError, limits};
 use tokio::task::{JoinHandle, yield_now};
+
+for_each_engine! {
+    nothing_is_acknowledged_or_shown_before_the_sync,
+    a_read_of_what_is_durable_does_not_wait,
+    waiting_commits_are_merged_into_few_flushes,
+    a_conflict_refuses_its_own_batch_among_the_merged_ones,
+    a_fence_raised_by_a_merged_batch_refuses_the_ones_behind_it,
+    a_full_disk_refuses_commits_until_there_is_room,
+    a_reserve_beyond_the_volume_refuses_every_commit,
+    a_failed_sync_stops_the_store_for_good,
+    a_reader_that_waits_for_a_sync_hears_of_its_failure,
+    dropping_a_commit_does_not_withdraw_it,
+    a_power_cut_leaves_every_acknowledged_commit,
+}
 
 const SPACE: Space = Space::new(b'T');
 
-fn open(directory: &Path, disk: &Arc<TestDisk>) -> Arc<SledBackend> {
-    let options = SledOptions { disk: Arc::clone(disk) as _, ..SledOptions::new(directory) };
-    Arc::new(SledBackend::open(options).unwrap())
+fn open<E: TestEngine>(directory: &Path, disk: &Arc<TestDisk>) -> Arc<dyn Backend> {
+    let options = OpenOptions { disk: Arc::clone(disk) as _, ..OpenOptions::default() };
+    E::open_with(directory, options).unwrap()
 }
 
 fn put(key: impl AsRef<[u8]>, value: &[u8]) -> Batch {
@@ -36,22 +51,28 @@ async fn let_others_run() {
     }
 }
 
-#[tokio::test]
-async fn creation_is_synced_before_anything_else() {
+async fn calls_of_creation<E: TestEngine>() -> (String, Vec<String>) {
     let directory = tempfile::tempdir().unwrap();
     let disk = Arc::new(TestDisk::default());
-    let backend = open(&directory.path().join("a/b"), &disk);
-    let temporary = format!("{}/", directory.path().file_name().unwrap().to_str().unwrap());
-    let calls = disk.take_calls();
-    assert_eq!(calls, [&temporary, "a/", "db", "conf", "sled/", "b/", "watermark"]);
+    let backend = open::<E>(&directory.path().join("a/b"), &disk);
+    let mut calls = disk.take_calls();
+    calls.dedup();
     backend.close().await.unwrap();
+    (format!("{}/", directory.path().file_name().unwrap().to_str().unwrap()), calls)
 }
 
 #[tokio::test]
-async fn nothing_is_acknowledged_or_shown_before_the_sync() {
+async fn creation_is_synced_before_anything_else() {
+    let (temporary, calls) = calls_of_creation::<Sled>().await;
+    assert_eq!(calls, [&temporary, "a/", "db", "conf", "sled/", "b/", "watermark"]);
+    let (temporary, calls) = calls_of_creation::<Redb>().await;
+    assert_eq!(calls, [&temporary, "a/", "store.redb", "b/", "store.redb.watermark"]);
+}
+
+async fn nothing_is_acknowledged_or_shown_before_the_sync<E: TestEngine>() {
     let directory = tempfile::tempdir().unwrap();
     let disk = Arc::new(TestDisk::default());
-    let backend = open(directory.path(), &disk);
+    let backend = open::<E>(directory.path(), &disk);
     backend.commit(put("old", b"1")).await.unwrap();
     disk.take_calls();
 
@@ -60,29 +81,76 @@ async fn nothing_is_acknowledged_or_shown_before_the_sync() {
     let commit = start(async move { writer.commit(put("new", b"2")).await });
     let_others_run().await;
     disk.wait_for_sync();
-    // sled has applied and flushed the batch, only the sync is missing: nobody may see it yet.
+    // The engine has the batch, only the sync is missing: nobody may see it yet.
     let (reader, scanner) = (Arc::clone(&backend), Arc::clone(&backend));
     let get = start(async move { reader.get(SPACE, b"new").await });
-    let scan = start(async move { scanner.scan(SPACE, KeyRange::all(), false, 9).await });
+    let scan = start(async move { scanner.scan(SPACE, KeyRange::all(), false, 999).await });
     // A read that does not wait would be through once its blocking thread is; this one finishes after it.
     let_others_run().await;
     tokio::task::spawn_blocking(|| ()).await.unwrap();
     let_others_run().await;
-    assert!(!commit.is_finished() && !get.is_finished() && !scan.is_finished());
-    assert_eq!(disk.take_calls(), ["db"]);
-
-    disk.open_gate();
-    let commit = commit.await.unwrap().unwrap();
-    assert_eq!(get.await.unwrap().unwrap().unwrap().version, commit.0);
-    assert_eq!(scan.await.unwrap().unwrap().items.len(), 2);
+    assert!(!commit.is_finished());
+    assert_eq!(disk.take_calls(), [E::DATA]);
+    if E::READS_WAIT {
+        assert!(!get.is_finished() && !scan.is_finished());
+        disk.open_gate();
+        let commit = commit.await.unwrap().unwrap();
+        assert_eq!(get.await.unwrap().unwrap().unwrap().version, commit.0);
+        assert_eq!(scan.await.unwrap().unwrap().items.len(), 2);
+    } else {
+        assert_eq!(get.await.unwrap(), Ok(None));
+        assert_eq!(scan.await.unwrap().unwrap().items.len(), 1);
+        disk.open_gate();
+        let commit = commit.await.unwrap().unwrap();
+        assert_eq!(backend.get(SPACE, b"new").await.unwrap().unwrap().version, commit.0);
+    }
     backend.close().await.unwrap();
 }
 
-#[tokio::test]
-async fn waiting_commits_are_merged_into_few_flushes() {
+async fn a_read_of_what_is_durable_does_not_wait<E: TestEngine>() {
     let directory = tempfile::tempdir().unwrap();
     let disk = Arc::new(TestDisk::default());
-    let backend = open(directory.path(), &disk);
+    let backend = open::<E>(directory.path(), &disk);
+    backend.commit(put("old", b"1")).await.unwrap();
+    backend.commit(put("gone", b"1")).await.unwrap();
+    disk.close_gate();
+    let commit = |batch: Batch| {
+        let writer = Arc::clone(&backend);
+        start(async move { writer.commit(batch).await })
+    };
+    let first = commit(put("new", b"2"));
+    let_others_run().await;
+    disk.wait_for_sync();
+    // The group in flight has nothing to do with these.
+    assert_eq!(backend.get(SPACE, b"old").await.unwrap().unwrap().value, "1");
+    assert_eq!(backend.get(SPACE, b"none").await, Ok(None));
+    let page = backend.scan(SPACE, KeyRange::between("a", "h"), false, 9).await.unwrap();
+    assert_eq!(page.items.len(), 1);
+    disk.open_gate();
+    first.await.unwrap().unwrap();
+
+    // One that removes something may be the reason why a key is not there.
+    disk.close_gate();
+    let mut batch = Batch::new();
+    batch.delete(SPACE, "gone");
+    let second = commit(batch);
+    let_others_run().await;
+    disk.wait_for_sync();
+    let reader = Arc::clone(&backend);
+    let get = start(async move { reader.get(SPACE, b"gone").await });
+    let_others_run().await;
+    assert_eq!(get.is_finished(), !E::READS_WAIT);
+    disk.open_gate();
+    second.await.unwrap().unwrap();
+    assert_eq!(get.await.unwrap().unwrap().is_none(), E::READS_WAIT);
+    assert_eq!(backend.get(SPACE, b"gone").await, Ok(None));
+    backend.close().await.unwrap();
+}
+
+async fn waiting_commits_are_merged_into_few_flushes<E: TestEngine>() {
+    let directory = tempfile::tempdir().unwrap();
+    let disk = Arc::new(TestDisk::default());
+    let backend = open::<E>(directory.path(), &disk);
     disk.close_gate();
     let commit = |number: u16| {
         let backend = Arc::clone(&backend);
@@ -92,22 +160,23 @@ async fn waiting_commits_are_merged_into_few_flushes() {
     let_others_run().await;
     disk.wait_for_sync();
     // All these wait in the queue while the first one is being synced.
-    commits.extend((1..=4 * u16::try_from(limits::GROUP_BATCHES).unwrap()).map(commit));
+    commits.extend((1..=1_024).map(commit));
     let_others_run().await;
     disk.open_gate();
     for commit in commits {
         commit.await.unwrap().unwrap();
     }
-    let counters = backend.counters();
-    assert_eq!((counters.commits, counters.flushes), (1 + 4 * limits::GROUP_BATCHES as u64, 5));
+    let stats = backend.stats().await.unwrap();
+    // Groups grow and shrink with the time that they take, within bounds.
+    assert_eq!(stats.commits, 1 + 1_024);
+    assert!(stats.flushes <= 2 + 1_024 / limits::GROUP_BATCHES_MIN as u64, "{stats:?}");
     backend.close().await.unwrap();
 }
 
-#[tokio::test]
-async fn a_conflict_refuses_its_own_batch_among_the_merged_ones() {
+async fn a_conflict_refuses_its_own_batch_among_the_merged_ones<E: TestEngine>() {
     let directory = tempfile::tempdir().unwrap();
     let disk = Arc::new(TestDisk::default());
-    let backend = open(directory.path(), &disk);
+    let backend = open::<E>(directory.path(), &disk);
     disk.close_gate();
     let commit = |batch: Batch| {
         let backend = Arc::clone(&backend);
@@ -136,16 +205,15 @@ async fn a_conflict_refuses_its_own_batch_among_the_merged_ones() {
         answers.push(batch.await.unwrap().map(|_| ()));
     }
     assert_eq!(answers, [Ok(()), Err(StoreError::Conflict), Ok(()), Ok(())]);
-    assert_eq!(backend.counters().flushes, 2, "the four were not merged");
+    assert_eq!(backend.stats().await.unwrap().flushes, 2, "the four were not merged");
     assert_eq!(backend.get(SPACE, b"k").await.unwrap().unwrap().value, "3");
     backend.close().await.unwrap();
 }
 
-#[tokio::test]
-async fn a_fence_raised_by_a_merged_batch_refuses_the_ones_behind_it() {
+async fn a_fence_raised_by_a_merged_batch_refuses_the_ones_behind_it<E: TestEngine>() {
     let directory = tempfile::tempdir().unwrap();
     let disk = Arc::new(TestDisk::default());
-    let backend = open(directory.path(), &disk);
+    let backend = open::<E>(directory.path(), &disk);
     disk.close_gate();
     let commit = |key: u8, epoch: u64| {
         let (backend, mut batch) = (Arc::clone(&backend), put([key], b""));
@@ -164,20 +232,34 @@ async fn a_fence_raised_by_a_merged_batch_refuses_the_ones_behind_it() {
     }
     let fenced = Err(StoreError::Fenced { shard: ShardId(1), current: Epoch(2) });
     assert_eq!(answers, [Ok(()), Ok(()), Ok(()), fenced, Ok(())]);
-    assert_eq!(backend.counters().flushes, 2, "the four were not merged");
+    assert_eq!(backend.stats().await.unwrap().flushes, 2, "the four were not merged");
     assert_eq!(backend.get(SPACE, &[3]).await, Ok(None));
     backend.close().await.unwrap();
 }
 
-#[tokio::test]
-async fn a_full_disk_refuses_commits_until_there_is_room() {
+async fn a_full_disk_refuses_commits_until_there_is_room<E: TestEngine>() {
     let directory = tempfile::tempdir().unwrap();
     let disk = Arc::new(TestDisk::default());
-    let backend = open(directory.path(), &disk);
+    let backend = open::<E>(directory.path(), &disk);
     backend.commit(put("before", b"v")).await.unwrap();
     disk.take_calls();
 
     disk.set_free_bytes(Some(limits::RESERVE_BYTES - 1));
+    // The last measurement still counts for a moment.
+    let mut let_through = 0;
+    while backend.commit(put("during", b"v")).await != Err(StoreError::Full) {
+        let_through += 1;
+        assert!(let_through < 100_000, "a full disk is not noticed");
+    }
+    if let_through > 0 {
+        let mut batch = Batch::new();
+        batch.delete(SPACE, "during");
+        disk.set_free_bytes(None);
+        backend.commit(batch).await.unwrap();
+        disk.set_free_bytes(Some(limits::RESERVE_BYTES - 1));
+        while backend.commit(put("other", b"v")).await != Err(StoreError::Full) {}
+    }
+    disk.take_calls();
     assert_eq!(backend.commit(put("during", b"v")).await, Err(StoreError::Full));
     assert_eq!(backend.delete_range(SPACE, KeyRange::all(), 9).await, Err(StoreError::Full));
     assert_eq!(backend.get(SPACE, b"during").await, Ok(None));
@@ -190,27 +272,25 @@ async fn a_full_disk_refuses_commits_until_there_is_room() {
     backend.close().await.unwrap();
 }
 
-#[tokio::test]
-async fn a_reserve_beyond_the_volume_refuses_every_commit() {
+async fn a_reserve_beyond_the_volume_refuses_every_commit<E: TestEngine>() {
     let directory = tempfile::tempdir().unwrap();
-    let options = SledOptions { reserve_bytes: u64::MAX / 2, ..SledOptions::new(directory.path()) };
-    let backend = SledBackend::open(options).unwrap();
+    let options = OpenOptions { reserve_bytes: u64::MAX / 2, ..OpenOptions::default() };
+    let backend = E::open_with(directory.path(), options).unwrap();
     assert_eq!(backend.commit(put("k", b"v")).await, Err(StoreError::Full));
     backend.close().await.unwrap();
 }
 
-#[tokio::test]
-async fn a_failed_sync_stops_the_store_for_good() {
+async fn a_failed_sync_stops_the_store_for_good<E: TestEngine>() {
     let directory = tempfile::tempdir().unwrap();
     let disk = Arc::new(TestDisk::default());
-    let backend = open(directory.path(), &disk);
+    let backend = open::<E>(directory.path(), &disk);
     backend.commit(put("kept", b"v")).await.unwrap();
     let mut fatal = backend.fatal();
     disk.fail_syncs();
     let Err(StoreError::Poisoned { reason }) = backend.commit(put("lost", b"v")).await else {
         panic!("acknowledged without a sync")
     };
-    assert!(reason.contains("cannot be synced"), "{reason}");
+    assert!(reason.contains("Input/output error"), "{reason}");
     assert_eq!(fatal.wait().await, reason);
     let poisoned = StoreError::Poisoned { reason };
     assert!(poisoned.to_string().contains("restore the latest export"), "{poisoned}");
@@ -221,16 +301,15 @@ async fn a_failed_sync_stops_the_store_for_good() {
     assert_eq!(backend.close().await, Err(poisoned));
     drop(backend);
 
-    let backend = open(directory.path(), &Arc::new(TestDisk::default()));
+    let backend = open::<E>(directory.path(), &Arc::new(TestDisk::default()));
     assert_eq!(backend.get(SPACE, b"kept").await.unwrap().unwrap().value, "v");
     backend.close().await.unwrap();
 }
 
-#[tokio::test]
-async fn a_reader_that_waits_for_a_sync_hears_of_its_failure() {
+async fn a_reader_that_waits_for_a_sync_hears_of_its_failure<E: TestEngine>() {
     let directory = tempfile::tempdir().unwrap();
     let disk = Arc::new(TestDisk::default());
-    let backend = open(directory.path(), &disk);
+    let backend = open::<E>(directory.path(), &disk);
     disk.close_gate();
     let (writer, reader) = (Arc::clone(&backend), Arc::clone(&backend));
     let commit = start(async move { writer.commit(put("k", b"v")).await });
@@ -241,14 +320,18 @@ async fn a_reader_that_waits_for_a_sync_hears_of_its_failure() {
     disk.fail_syncs();
     disk.open_gate();
     assert!(matches!(commit.await.unwrap(), Err(StoreError::Poisoned { .. })));
-    assert!(matches!(get.await.unwrap(), Err(StoreError::Poisoned { .. })));
+    match get.await.unwrap() {
+        Err(StoreError::Poisoned { .. }) => {}
+        other => assert!(!E::READS_WAIT && other == Ok(None), "{other:?}"),
+    }
+    assert!(matches!(backend.get(SPACE, b"k").await, Err(StoreError::Poisoned { .. })));
 }
 
 #[tokio::test]
-async fn blob_files_are_synced_before_the_log() {
+async fn blob_files_are_synced_before_the_log_of_sled() {
     let directory = tempfile::tempdir().unwrap();
     let disk = Arc::new(TestDisk::default());
-    let backend = open(directory.path(), &disk);
+    let backend = open::<Sled>(directory.path(), &disk);
     disk.take_calls();
     // As if sled had moved a page out of its log.
     std::fs::write(directory.path().join("sled/blobs/1234567"), b"page").unwrap();
@@ -259,11 +342,10 @@ async fn blob_files_are_synced_before_the_log() {
     backend.close().await.unwrap();
 }
 
-#[tokio::test]
-async fn dropping_a_commit_does_not_withdraw_it() {
+async fn dropping_a_commit_does_not_withdraw_it<E: TestEngine>() {
     let directory = tempfile::tempdir().unwrap();
     let disk = Arc::new(TestDisk::default());
-    let backend = open(directory.path(), &disk);
+    let backend = open::<E>(directory.path(), &disk);
     disk.close_gate();
     let writer = Arc::clone(&backend);
     let commit = start(async move { writer.commit(put("k", b"v")).await });
@@ -272,18 +354,19 @@ async fn dropping_a_commit_does_not_withdraw_it() {
     commit.abort();
     assert!(commit.await.unwrap_err().is_cancelled());
     disk.open_gate();
+    // The committer works in order: after this one, the first is through.
+    backend.commit(put("next", b"v")).await.unwrap();
     assert!(backend.get(SPACE, b"k").await.unwrap().is_some());
     backend.close().await.unwrap();
 }
 
 /// At many moments of a random workload: what has been synced so far, and nothing else, is a store with every
 /// acknowledged commit in it.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_power_cut_leaves_every_acknowledged_commit() {
+async fn a_power_cut_leaves_every_acknowledged_commit<E: TestEngine>() {
     let directory = tempfile::tempdir().unwrap();
     let (store, mut random) = (directory.path().join("store"), fastrand::Rng::with_seed(7));
     let disk = Arc::new(TestDisk::default());
-    let backend = open(&store, &disk);
+    let backend = open::<E>(&store, &disk);
     let mut expected = std::collections::BTreeMap::new();
     for round in 0..40 {
         for _ in 0..random.usize(1..25) {
@@ -306,7 +389,7 @@ async fn a_power_cut_leaves_every_acknowledged_commit() {
         }
         let image = directory.path().join(format!("image-{round}"));
         disk.write_image(&store, &image);
-        let after = SledBackend::open(SledOptions::new(&image)).unwrap();
+        let after = E::open(&image).unwrap();
         for (key, value) in &expected {
             let found = after.get(SPACE, key).await.unwrap().map(|found| found.value.to_vec());
             assert!(found == *value, "round {round}, key {key:?}");

@@ -1,6 +1,6 @@
 //! The lock file of a store: one open handle at a time, over all processes of a machine.
 //!
-//! Our own, beside sled's: it is taken before anything is touched and its message names the holder. It must
+//! Our own, beside the engine's: it is taken before anything is touched and its message names the holder. It must
 //! never be removed, or two processes could lock two files of the same name.
 
 use std::{
@@ -15,7 +15,7 @@ use crate::error::OpenError;
 
 /// Holds the lock until dropped.
 #[derive(Debug)]
-pub(super) struct Lock {
+pub(crate) struct Lock {
     _file: File,
 }
 

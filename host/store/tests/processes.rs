@@ -1,9 +1,11 @@
-//! sled over several processes: `kill -9` at random moments, the lock, damaged files.
+//! The embedded engines over several processes: `kill -9` at random moments, the lock, damaged files.
 //!
 //! The binary is its own child (so it has its own `main`): a killed process must be a real one, and a damaged
-//! file may make sled panic on threads of its own.
+//! file may make an engine panic on threads of its own.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic anywhere, also outside of its test function")]
+
+mod engine;
 
 use std::{
     collections::BTreeMap,
@@ -16,7 +18,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use stepwell_store::{Backend, Batch, KeyRange, OpenError, SledBackend, SledOptions, Space, StoreError};
+use engine::{Redb, Sled, TestEngine};
+use stepwell_store::{Backend, Batch, KeyRange, OpenError, OpenOptions, Space, StoreError, StoreLocation};
 
 const RECORDS: Space = Space::new(b'R');
 const LATEST: Space = Space::new(b'L');
@@ -32,58 +35,68 @@ fn main() -> ExitCode {
     if arguments.iter().any(|argument| argument == "--list") {
         return ExitCode::SUCCESS;
     }
-    if let (Ok(role), Ok(directory)) = (env::var("STORE_TEST_ROLE"), env::var("STORE_TEST_DIRECTORY")) {
+    if let (Ok(role), Ok(location)) = (env::var("STORE_TEST_ROLE"), env::var("STORE_TEST_LOCATION")) {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
+        let location = location.parse().unwrap();
         match &*role {
-            "write" => runtime.block_on(write(Path::new(&directory))),
-            "hold" => hold(Path::new(&directory)),
-            "check" => println!("{}", runtime.block_on(check(Path::new(&directory)))),
+            "write" => runtime.block_on(write(&location)),
+            "hold" => hold(&location),
+            "check" => println!("{}", runtime.block_on(check(&location))),
             other => panic!("unknown role {other}"),
         }
         return ExitCode::SUCCESS;
     }
+    run::<Sled>("sled");
+    run::<Redb>("redb");
+    ExitCode::SUCCESS
+}
+
+fn run<E: TestEngine>(engine: &str) {
     for (name, test) in [
-        ("another_process_is_refused", another_process_is_refused as fn()),
-        ("killed_processes_lose_nothing", killed_processes_lose_nothing),
-        ("damage_never_passes_silently", damage_never_passes_silently),
+        ("another_process_is_refused", another_process_is_refused::<E> as fn()),
+        ("killed_processes_lose_nothing", killed_processes_lose_nothing::<E>),
+        ("damage_never_passes_silently", damage_never_passes_silently::<E>),
     ] {
         let started = Instant::now();
         test();
-        println!("test {name} ... ok ({:.1} s)", started.elapsed().as_secs_f32());
+        println!("test {engine}::{name} ... ok ({:.1} s)", started.elapsed().as_secs_f32());
     }
-    ExitCode::SUCCESS
+}
+
+fn open(location: &StoreLocation) -> Result<Arc<dyn Backend>, OpenError> {
+    stepwell_store::open(location, OpenOptions::default())
 }
 
 // --- parents ---------------------------------------------------------------------------------------------------
 
-fn child(role: &str, directory: &Path) -> Child {
+fn child(role: &str, location: &StoreLocation) -> Child {
     let mut command = Command::new(env::current_exe().unwrap());
-    command.env("STORE_TEST_ROLE", role).env("STORE_TEST_DIRECTORY", directory);
+    command.env("STORE_TEST_ROLE", role).env("STORE_TEST_LOCATION", location.to_string());
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap()
 }
 
-fn another_process_is_refused() {
+fn another_process_is_refused<E: TestEngine>() {
     let directory = tempfile::tempdir().unwrap();
-    let mut holder = child("hold", directory.path());
+    let mut holder = child("hold", &E::location(directory.path()));
     let mut line = String::new();
     BufReader::new(holder.stdout.take().unwrap()).read_line(&mut line).unwrap();
     assert_eq!(line, "held\n");
-    let Err(refused) = SledBackend::open(SledOptions::new(directory.path())) else { panic!("opened twice") };
+    let Err(refused) = E::open(directory.path()) else { panic!("opened twice") };
     assert!(matches!(refused, OpenError::Locked { .. }), "{refused}");
     assert!(refused.to_string().contains(&format!("process {}", holder.id())), "{refused}");
     // A killed process leaves its lock file, but not its lock.
     holder.kill().unwrap();
     holder.wait().unwrap();
-    drop(SledBackend::open(SledOptions::new(directory.path())).unwrap());
+    drop(E::open(directory.path()).unwrap());
 }
 
-fn killed_processes_lose_nothing() {
+fn killed_processes_lose_nothing<E: TestEngine>() {
     let directory = tempfile::tempdir().unwrap();
     let seed = seed();
     let mut random = fastrand::Rng::with_seed(seed);
     let mut acknowledged = BTreeMap::new();
     for round in 0..KILLS {
-        let mut writer = child("write", directory.path());
+        let mut writer = child("write", &E::location(directory.path()));
         let (lines, heard) = mpsc::channel();
         let output = BufReader::new(writer.stdout.take().unwrap());
         let reader = thread::spawn(move || {
@@ -110,8 +123,8 @@ fn killed_processes_lose_nothing() {
 
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let latest = runtime.block_on(async {
-            let backend = SledBackend::open(SledOptions::new(directory.path())).unwrap();
-            let latest = intact(&backend).await.unwrap();
+            let backend = E::open(directory.path()).unwrap();
+            let latest = intact(&*backend).await.unwrap();
             backend.close().await.unwrap();
             latest
         });
@@ -127,12 +140,12 @@ fn killed_processes_lose_nothing() {
     println!("  {KILLS} kills, {total} acknowledged commits, none lost (seed {seed})");
 }
 
-fn damage_never_passes_silently() {
+fn damage_never_passes_silently<E: TestEngine>() {
     let directory = tempfile::tempdir().unwrap();
     let (store, seed) = (directory.path().join("store"), seed());
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
-        let backend = SledBackend::open(SledOptions::new(&store)).unwrap();
+        let backend = E::open(&store).unwrap();
         for number in 1..=150 {
             for writer in 0..WRITERS {
                 backend.commit(transition(writer, number)).await.unwrap();
@@ -144,8 +157,8 @@ fn damage_never_passes_silently() {
     for round in 0..DAMAGES {
         let copy = directory.path().join("copy");
         copy_tree(&store, &copy);
-        let what = damage(&copy, &mut fastrand::Rng::with_seed(seed + round), round);
-        let mut checker = child("check", &copy);
+        let what = damage::<E>(&copy, &mut fastrand::Rng::with_seed(seed + round), round);
+        let mut checker = child("check", &E::location(&copy));
         let started = Instant::now();
         while checker.try_wait().unwrap().is_none() {
             if started.elapsed() > Duration::from_mins(2) {
@@ -168,14 +181,16 @@ fn damage_never_passes_silently() {
 }
 
 /// Damages one file of a store in one of several ways.
-fn damage(store: &Path, random: &mut fastrand::Rng, round: u64) -> String {
-    let mut files = vec![store.join("watermark")];
-    files.extend(fs::read_dir(store.join("sled")).unwrap().map(|entry| entry.unwrap().path()));
+fn damage<E: TestEngine>(store: &Path, random: &mut fastrand::Rng, round: u64) -> String {
+    let mut files = vec![store.join(E::WATERMARK)];
+    if E::own(store).is_dir() {
+        files.extend(fs::read_dir(E::own(store)).unwrap().map(|entry| entry.unwrap().path()));
+    }
     files.retain(|file| file.is_file());
     files.sort();
-    let log = store.join("sled/db");
-    // Mostly sled's log, where the data is.
-    let file = if round.is_multiple_of(8) { files.swap_remove(random.usize(..files.len())) } else { log };
+    let data = E::data(store);
+    // Mostly the file where the data is.
+    let file = if round.is_multiple_of(8) { files.swap_remove(random.usize(..files.len())) } else { data };
     let mut bytes = fs::read(&file).unwrap();
     let at = random.usize(..bytes.len());
     let what = match round % 4 {
@@ -216,17 +231,17 @@ fn seed() -> u64 {
 
 // --- children --------------------------------------------------------------------------------------------------
 
-fn hold(directory: &Path) {
-    let _backend = SledBackend::open(SledOptions::new(directory)).unwrap();
+fn hold(location: &StoreLocation) {
+    let _backend = open(location).unwrap();
     println!("held");
     let mut line = String::new();
     std::io::stdin().read_line(&mut line).unwrap();
 }
 
 /// Commits without end, and says so after each acknowledgement.
-async fn write(directory: &Path) {
-    let backend = Arc::new(SledBackend::open(SledOptions::new(directory)).unwrap());
-    let latest = intact(&backend).await.unwrap();
+async fn write(location: &StoreLocation) {
+    let backend = open(location).unwrap();
+    let latest = intact(&*backend).await.unwrap();
     let writers = (0..WRITERS).map(|writer| {
         let (backend, first) = (Arc::clone(&backend), latest.get(&writer).copied().unwrap_or_default() + 1);
         tokio::spawn(async move {
@@ -242,13 +257,13 @@ async fn write(directory: &Path) {
     }
 }
 
-async fn check(directory: &Path) -> String {
-    let options = SledOptions { open_limit: Duration::from_mins(1), ..SledOptions::new(directory) };
-    let backend = match SledBackend::open(options) {
+async fn check(location: &StoreLocation) -> String {
+    let options = OpenOptions { open_limit: Duration::from_mins(1), ..OpenOptions::default() };
+    let backend = match stepwell_store::open(location, options) {
         Ok(backend) => backend,
         Err(refused) => return format!("refused: {refused}"),
     };
-    match intact(&backend).await {
+    match intact(&*backend).await {
         Ok(latest)
             if latest.len() == usize::from(WRITERS) && latest.values().all(|number| *number == 150) =>
         {
@@ -300,7 +315,7 @@ impl From<StoreError> for Damage {
 }
 
 /// Reads the latest number of each writer, and checks that exactly its last records are there, unchanged.
-async fn intact(backend: &SledBackend) -> Result<BTreeMap<u8, u32>, Damage> {
+async fn intact(backend: &dyn Backend) -> Result<BTreeMap<u8, u32>, Damage> {
     let mut latest = BTreeMap::new();
     for (writer, number) in backend.scan(LATEST, KeyRange::all(), false, 100).await?.items {
         latest.insert(writer[0], u32::from_be_bytes(number[..].try_into().unwrap()));

@@ -1,6 +1,6 @@
-//! The watermark: a small file beside sled that remembers a commit known to be durable.
+//! The watermark: a small file beside the engine's that remembers a commit known to be durable.
 //!
-//! sled can come up empty or rolled back without a word; a store that is behind its watermark is refused. Two
+//! An engine can come up empty or rolled back without a word; a store that is behind its watermark is refused. Two
 //! slots are written in turn, so that a torn write leaves the other one. It must never be ahead of what was
 //! made durable before it.
 
@@ -118,7 +118,7 @@ fn decode(record: &[u8; RECORD_BYTES]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sled::RealDisk;
+    use crate::RealDisk;
     use std::fs;
 
     #[test]

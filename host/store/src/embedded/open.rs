@@ -1,0 +1,195 @@
+//! The steps of opening a store that all engines share: directory, lock, watermark, free space, creation.
+//!
+//! It must never start with less than what was acknowledged.
+
+use std::{
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use super::{
+    Broken, Disk,
+    disk::TimedDisk,
+    engine::Engine,
+    lock::Lock,
+    meta::{self, State},
+    pace::Pace,
+    recover::{Checks, Recovered, Refusal, recover},
+    room::Room,
+    scrub,
+    shared::Shared,
+    watermark::{self, Mark, Watermark},
+};
+use crate::{
+    error::OpenError,
+    limits,
+    location::{OpenOptions, VerifyOnOpen},
+    stats::Scrub,
+};
+
+/// What the committer starts from.
+pub(crate) struct Opened<E> {
+    pub(super) shared: Arc<Shared<E>>,
+    pub(super) state: State,
+    pub(super) watermark: Watermark,
+    pub(super) room: Room,
+    pub(super) pace: Pace,
+}
+
+/// The files of a store, absolute.
+pub(crate) struct Place {
+    /// What messages name: the directory or the file of the user.
+    pub(crate) shown: PathBuf,
+    /// The directory that holds lock and watermark; its volume is the one that can be full.
+    pub(crate) directory: PathBuf,
+    /// The engine's main file: without it there was nothing to acknowledge.
+    pub(crate) data: PathBuf,
+    pub(crate) lock: PathBuf,
+    pub(crate) watermark: PathBuf,
+}
+
+/// A place that is locked by this handle, before the engine is opened.
+pub(crate) struct Locked {
+    pub(crate) place: Place,
+    pub(crate) disk: Arc<TimedDisk>,
+    options: OpenOptions,
+    lock: Lock,
+    acknowledged: u64,
+}
+
+impl Place {
+    /// Makes the directory, takes the lock, and checks the watermark and the free space. `writes_bytes` is what the
+    /// engine's recovery may write.
+    pub(crate) fn take(
+        self,
+        options: OpenOptions,
+        writes_bytes: impl FnOnce() -> u64,
+    ) -> Result<Locked, OpenError> {
+        let disk = Arc::new(TimedDisk::new(Arc::clone(&options.disk)));
+        self.make_directory(&*disk)?;
+        let lock = Lock::take(&self.lock)?;
+        let acknowledged = self.acknowledged()?;
+        // A recovery that runs out of space may leave a half-written file behind and refuse its own intact data.
+        let free = disk.free_bytes(&self.directory).map_err(io_error("measure", &self.directory))?;
+        if free < limits::OPEN_FREE_BYTES.saturating_add(writes_bytes()) {
+            return Err(OpenError::NoSpace { path: self.shown });
+        }
+        Ok(Locked { place: self, disk, options, lock, acknowledged })
+    }
+
+    /// Creates the directory, and makes the names of all that were created durable.
+    fn make_directory(&self, disk: &dyn Disk) -> Result<(), OpenError> {
+        let wanted = &self.directory;
+        let missing: Vec<_> = wanted.ancestors().skip(1).take_while(|path| !path.exists()).collect();
+        fs::create_dir_all(wanted).map_err(io_error("create", wanted))?;
+        // The parent always: an earlier creation may have been cut short before its sync.
+        for path in missing.into_iter().rev().chain([&**wanted]) {
+            let parent = path.parent().unwrap_or(path);
+            disk.sync_directory(parent).map_err(io_error("sync", parent))?;
+        }
+        Ok(())
+    }
+
+    /// The last commit that is known to have been acknowledged.
+    fn acknowledged(&self) -> Result<u64, OpenError> {
+        let data_bytes = fs::metadata(&self.data).map_or(0, |data| data.len());
+        match watermark::read(&self.watermark).map_err(io_error("read", &self.watermark))? {
+            Mark::At(commit) if data_bytes == 0 => Err(self.refused(Refusal::Behind(0), commit)),
+            Mark::At(commit) => Ok(commit),
+            // Without data the creation was cut short: there was nothing to acknowledge.
+            Mark::Unreadable if data_bytes == 0 => Ok(0),
+            Mark::Unreadable => {
+                Err(self.refused(Refusal::Damaged("its watermark file is unreadable".to_owned()), 0))
+            }
+            Mark::Missing => {
+                if data_bytes > 0 {
+                    tracing::warn!(place = %self.shown.display(), "no watermark file: it is made anew");
+                }
+                Ok(0)
+            }
+        }
+    }
+
+    fn refused(&self, refusal: Refusal, watermark: u64) -> OpenError {
+        let path = self.shown.clone();
+        let supported = limits::FORMAT;
+        match refusal {
+            Refusal::Older(found) => {
+                OpenError::OlderFormat { path, found, oldest: limits::OLDEST_FORMAT, supported }
+            }
+            Refusal::Newer(found) => OpenError::NewerFormat { path, found, supported },
+            Refusal::Behind(found) => OpenError::Behind { path, found, watermark },
+            Refusal::Locked => OpenError::Locked { path: self.data.clone(), holder: String::new() },
+            Refusal::NoSpace => OpenError::NoSpace { path },
+            Refusal::Damaged(detail) => OpenError::Damaged { path, detail },
+        }
+    }
+}
+
+impl Locked {
+    /// Opens the engine, under a time limit and with its panics caught, and checks what it holds; writes the first
+    /// records of a new store. `settle` makes durable what recovery or creation wrote beside the data.
+    ///
+    /// `file_bytes` is the size of the store, which decides whether it is checked now or in the background.
+    pub(crate) fn open<E: Engine>(
+        self,
+        file_bytes: u64,
+        open: impl FnOnce() -> Result<E, Refusal> + Send + 'static,
+        settle: impl FnOnce(&dyn Disk) -> Result<(), OpenError>,
+    ) -> Result<Opened<E>, OpenError> {
+        let Self { place, disk, options, lock, acknowledged } = self;
+        let small = file_bytes < limits::VERIFY_BYTES;
+        let verify = match options.verify {
+            VerifyOnOpen::Always => true,
+            VerifyOnOpen::WhenSmall => small,
+            VerifyOnOpen::Never => false,
+        };
+        let checks = Checks { acknowledged, verify, limit: options.open_limit };
+        let refused = |refusal| place.refused(refusal, acknowledged);
+        let (recovered, lock) = recover(&place.shown, checks, lock, open).map_err(refused)?;
+        let Recovered { engine, state, verified } = recovered;
+        let new = state.is_none();
+        let state = match state {
+            Some(state) => state,
+            None => create(&engine).map_err(|broken| refused(broken.into()))?,
+        };
+        settle(&*disk)?;
+        let mut watermark = Watermark::open(&place.watermark).map_err(io_error("open", &place.watermark))?;
+        // The names of all files, the watermark's included.
+        disk.sync_directory(&place.directory).map_err(io_error("sync", &place.directory))?;
+        watermark.set(state.commit, &*disk).map_err(io_error("write", &place.watermark))?;
+
+        let shared = Arc::new(Shared::new(place.shown.clone(), engine, lock, state));
+        if let Some(verified) = verified {
+            shared.scrubs.set_first(Scrub::Done(verified));
+        } else if options.verify == VerifyOnOpen::WhenSmall && !new {
+            scrub::spawn(Arc::clone(&shared)).map_err(io_error("start a thread for", &place.shown))?;
+        }
+        let room = Room::new(Arc::clone(&disk), place.directory, options.reserve_bytes);
+        Ok(Opened { shared, state, watermark, room, pace: Pace::new(disk) })
+    }
+}
+
+/// Writes the first records of a new store.
+fn create<E: Engine>(engine: &E) -> Result<State, Broken> {
+    let (writes, state) = meta::first_writes(limits::FORMAT);
+    engine.apply(&writes)?;
+    engine.sync()?;
+    Ok(state)
+}
+
+/// Makes the content of a file that may be there durable: a killed process wrote it without a sync, and a recovery
+/// counts on what it reads.
+pub(crate) fn sync_left_over(path: &Path, disk: &dyn Disk) -> Result<(), OpenError> {
+    match File::open(path) {
+        Ok(file) => disk.sync_data(&file, path).map_err(io_error("sync", path)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(io_error("open", path)(error)),
+    }
+}
+
+pub(crate) fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> OpenError {
+    move |source| OpenError::Io { action, path: path.to_owned(), source }
+}

@@ -1,0 +1,249 @@
+//! What the committer thread and the readers of an open store share.
+//!
+//! A read waits until what it has seen is durable, so that nobody is ever told data that a crash could undo. It
+//! must never let a reader see a group that is half applied.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, PoisonError, RwLock, TryLockError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+};
+
+use tokio::sync::watch;
+
+use super::{
+    Broken, ReadError,
+    engine::{Engine, Write},
+    layout::{Look, Seen},
+    lock::Lock,
+    meta::State,
+    panic_text,
+    scrub::Scrubs,
+};
+use crate::{
+    backend::{Fatal, Poison},
+    error::StoreError,
+    limits,
+};
+
+/// How much a backend has done since it was opened.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Batches acknowledged.
+    pub commits: u64,
+    /// Durable flushes; fewer than the commits by as much as these were merged.
+    pub flushes: u64,
+}
+
+/// The state of an open store.
+pub(super) struct Shared<E> {
+    place: PathBuf,
+    /// Held exclusively only to close and to compact; none once the store is closed.
+    engine: RwLock<Option<E>>,
+    /// Let go after the engine.
+    lock: Mutex<Option<Lock>>,
+    /// A commit not before the last one that readers can see.
+    applied: AtomicU64,
+    /// The same for the last one that removed something.
+    removed: AtomicU64,
+    /// The last commit that is durable.
+    durable: watch::Sender<u64>,
+    /// The checks of all records that are under way.
+    pub(super) scrubs: Scrubs,
+    closed: AtomicBool,
+    poison: Poison,
+    commits: AtomicU64,
+    flushes: AtomicU64,
+}
+
+/// What a read found, and the commit that must be durable before anyone is told.
+type Sight<T> = (T, u64);
+
+impl<E: Engine> Shared<E> {
+    pub(super) fn new(place: PathBuf, engine: E, lock: Lock, state: State) -> Self {
+        Self {
+            place,
+            engine: RwLock::new(Some(engine)),
+            lock: Mutex::new(Some(lock)),
+            applied: AtomicU64::new(state.commit),
+            removed: AtomicU64::new(state.commit),
+            durable: watch::Sender::new(state.commit),
+            scrubs: Scrubs::new(state),
+            closed: AtomicBool::new(false),
+            poison: Poison::default(),
+            commits: AtomicU64::new(0),
+            flushes: AtomicU64::new(0),
+        }
+    }
+
+    pub(super) fn place(&self) -> &Path {
+        &self.place
+    }
+
+    pub(super) fn fatal(&self) -> Fatal {
+        self.poison.watch()
+    }
+
+    pub(super) fn counters(&self) -> Counters {
+        Counters {
+            commits: self.commits.load(Ordering::Relaxed),
+            flushes: self.flushes.load(Ordering::Relaxed),
+        }
+    }
+
+    /// The last durable commit.
+    pub(super) fn last_commit(&self) -> u64 {
+        *self.durable.borrow()
+    }
+
+    pub(super) fn check_alive(&self) -> Result<(), StoreError> {
+        self.poison.check()?;
+        if self.closed.load(Ordering::Acquire) { Err(StoreError::Closed) } else { Ok(()) }
+    }
+
+    /// Why the committer does not answer.
+    pub(super) fn gone(&self) -> StoreError {
+        self.check_alive().err().unwrap_or(StoreError::Closed)
+    }
+
+    /// Stops acknowledging, for good.
+    pub(super) fn poison(&self, broken: &Broken) -> StoreError {
+        tracing::error!(reason = broken.0, place = %self.place.display(), "the store has stopped");
+        self.poison.set(&broken.0);
+        // Wakes the readers that wait for a commit that never becomes durable.
+        self.durable.send_modify(|_| {});
+        self.gone()
+    }
+
+    /// Runs a read, and waits until what it has seen is durable.
+    ///
+    /// A `short` read is tried on the calling thread first: from memory it takes 1 to 20 microseconds, and handing
+    /// it to a blocking thread takes about 20 by itself. That is safe because it cannot hold the thread for long:
+    /// it gives up before it waits for the committer or for a lock, and after [`limits::INLINE_BYTES`]; what is
+    /// left is a page that is not in memory, one read of the disk of the length that a page of the engine has. All
+    /// other reads, and those given up, run on a thread that may block.
+    pub(super) async fn read<L: Look>(
+        self: &Arc<Self>,
+        look: L,
+        short: bool,
+    ) -> Result<L::Found, StoreError> {
+        self.check_alive()?;
+        let inline = if short { self.look_inline(&look)? } else { None };
+        let (found, needed) = if let Some(sight) = inline {
+            sight
+        } else {
+            let shared = Arc::clone(self);
+            let seen = tokio::task::spawn_blocking(move || shared.look_waiting(&look)).await;
+            // It ends without a result only if the runtime is shutting down.
+            seen.unwrap_or(Err(StoreError::Closed))?
+        };
+        if self.last_commit() < needed {
+            let stopped = |durable: &u64| *durable >= needed || self.poison.check().is_err();
+            // The sender is ours, so waiting cannot fail.
+            let _ = self.durable.subscribe().wait_for(stopped).await;
+            self.poison.check()?;
+        }
+        Ok(found)
+    }
+
+    fn look_inline<L: Look>(&self, look: &L) -> Result<Option<Sight<L::Found>>, StoreError> {
+        let engine = match self.engine.try_read() {
+            Ok(engine) => engine,
+            Err(TryLockError::Poisoned(engine)) => engine.into_inner(),
+            Err(TryLockError::WouldBlock) => return Ok(None),
+        };
+        let Some(engine) = engine.as_ref() else { return Err(self.gone()) };
+        self.unbroken(|| {
+            let Some(view) = engine.try_view().map_err(ReadError::Broken)? else { return Ok(None) };
+            let found = look.look(&view, limits::INLINE_BYTES)?;
+            Ok(found.map(|(found, seen)| (found, self.needed(seen))))
+        })
+    }
+
+    fn look_waiting<L: Look>(&self, look: &L) -> Result<Sight<L::Found>, StoreError> {
+        let engine = self.engine.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(engine) = engine.as_ref() else { return Err(self.gone()) };
+        self.unbroken(|| {
+            let view = engine.view().map_err(ReadError::Broken)?;
+            let found = look.look(&view, usize::MAX)?;
+            let (found, seen) = found.ok_or_else(|| broken("a read without a limit was over it"))?;
+            Ok((found, self.needed(seen)))
+        })
+    }
+
+    /// The commit that must be durable before a read may be answered. What is there was written by the commit in
+    /// its envelope; what is not there may have been removed by the last commit that removed anything.
+    ///
+    /// To be called while the view is open: both numbers are set before a group is applied.
+    fn needed(&self, seen: Seen) -> u64 {
+        if E::VIEWS_ARE_DURABLE {
+            return 0;
+        }
+        let removed = if seen.absence { self.removed.load(Ordering::Acquire) } else { 0 };
+        // A damaged version, if it ever passed the checksum, must not make a reader wait for ever.
+        seen.version.max(removed).min(self.applied.load(Ordering::Acquire))
+    }
+
+    /// Runs a piece of reading; a failure of the engine, be it a panic, stops the store.
+    pub(super) fn unbroken<T>(&self, work: impl FnOnce() -> Result<T, ReadError>) -> Result<T, StoreError> {
+        match catch_unwind(AssertUnwindSafe(work)) {
+            Ok(Ok(done)) => Ok(done),
+            Ok(Err(ReadError::Refused(error))) => Err(error),
+            Ok(Err(ReadError::Broken(broken))) => Err(self.poison(&broken)),
+            Err(panic) => {
+                let text = format!("{} panicked: {}", E::NAME, panic_text(&*panic));
+                Err(self.poison(&Broken(text)))
+            }
+        }
+    }
+
+    /// Lends the engine.
+    pub(super) fn with_engine<T>(
+        &self,
+        work: impl FnOnce(&E) -> Result<T, ReadError>,
+    ) -> Result<T, ReadError> {
+        let engine = self.engine.read().unwrap_or_else(PoisonError::into_inner);
+        work(engine.as_ref().ok_or(ReadError::Refused(StoreError::Closed))?)
+    }
+
+    /// Lends the engine while nobody reads.
+    pub(super) fn with_engine_alone<T>(
+        &self,
+        work: impl FnOnce(&mut E) -> Result<T, ReadError>,
+    ) -> Result<T, ReadError> {
+        let mut engine = self.engine.write().unwrap_or_else(PoisonError::into_inner);
+        work(engine.as_mut().ok_or(ReadError::Refused(StoreError::Closed))?)
+    }
+
+    /// Applies a group and makes it durable. After this, and only after this, it may be acknowledged.
+    pub(super) fn persist(&self, writes: &[Write], state: State, batches: usize) -> Result<(), ReadError> {
+        self.with_engine(|engine| {
+            if writes.iter().any(|write| write.record().is_none()) {
+                self.removed.store(state.commit, Ordering::Release);
+            }
+            self.applied.store(state.commit, Ordering::Release);
+            self.scrubs.follow(writes, state, || engine.apply(writes))?;
+            Ok(engine.sync()?)
+        })?;
+        self.durable.send_replace(state.commit);
+        self.commits.fetch_add(batches as u64, Ordering::Relaxed);
+        self.flushes.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Lets go of the engine and then of the lock.
+    pub(super) fn shut(&self) {
+        self.closed.store(true, Ordering::Release);
+        let engine = self.engine.write().unwrap_or_else(PoisonError::into_inner).take();
+        // sled syncs when it is dropped and panics if that fails; all that counts is durable already.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(engine)));
+        drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+}
+
+fn broken(text: &str) -> ReadError {
+    ReadError::Broken(Broken(text.to_owned()))
+}
