@@ -238,7 +238,7 @@ impl Tracked {
             Place::Parked(rest) => {
                 summary.wakes_at = rest.due;
                 if let Some(due) = rest.due {
-                    changes.put(space::WAKES, space::time_key(due, id), arn.clone().into_bytes());
+                    changes.insert(space::WAKES, space::time_key(due, id), arn.clone().into_bytes());
                 }
                 space::PARKED
             }
@@ -247,7 +247,8 @@ impl Tracked {
                 space::closed_list(status)
             }
         };
-        changes.put(space::LISTS, space::list_key(list, machine, id), encode(&summary)?);
+        // Whoever leaves a list is taken out of it, so nobody is in the one he enters.
+        changes.insert(space::LISTS, space::list_key(list, machine, id), encode(&summary)?);
         self.place = place;
         Ok(())
     }
