@@ -3,12 +3,15 @@
 //! The executor tells nobody that an execution has ended; what it commits does. Counting happens after the commit, so
 //! only durable transitions count. It must never change, delay or merge what passes.
 
+use crate::store_kind::StoreKind;
+use anyhow::{Context as _, bail};
 use async_trait::async_trait;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use stepwell_store::{
-    Backend, Batch, CommitSeq, Fatal, KeyRange, MemoryBackend, Op, Page, SledBackend, Space, StoreError,
-    Versioned,
+    Backend, Batch, CommitSeq, Fatal, KeyRange, MemoryBackend, Op, Page, SledBackend, SledOptions, Space,
+    StoreError, Versioned,
 };
 use tokio::sync::Semaphore;
 
@@ -55,9 +58,17 @@ pub struct Committed {
 }
 
 impl WatchedBackend {
-    /// Watches a sled backend.
-    pub fn sled(inner: SledBackend) -> WatchedBackend {
-        WatchedBackend::new(Inner::Sled(inner))
+    /// Opens a new store in a folder and watches it.
+    pub fn open(store: StoreKind, directory: &Path) -> anyhow::Result<WatchedBackend> {
+        let inner = match store {
+            StoreKind::Sled => {
+                let options = SledOptions::new(directory.join("store"));
+                Inner::Sled(SledBackend::open(options).context("cannot create a store")?)
+            }
+            StoreKind::Redb => bail!("transitions over redb cannot be measured: this program has no redb"),
+            StoreKind::Memory => return Ok(WatchedBackend::memory()),
+        };
+        Ok(WatchedBackend::new(inner))
     }
 
     /// Watches a store in memory.
