@@ -4,14 +4,14 @@
 //! only durable transitions count. It must never change, delay or merge what passes.
 
 use crate::store_kind::StoreKind;
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use async_trait::async_trait;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use stepwell_store::{
-    Backend, Batch, CommitSeq, Fatal, KeyRange, MemoryBackend, Op, Page, SledBackend, SledOptions, Space,
-    StoreError, Versioned,
+    Backend, Batch, CommitSeq, Fatal, KeyRange, MemoryBackend, Op, Page, RedbBackend, RedbOptions,
+    SledBackend, SledOptions, Space, StoreError, Versioned,
 };
 use tokio::sync::Semaphore;
 
@@ -34,6 +34,7 @@ pub struct WatchedBackend {
 
 enum Inner {
     Sled(SledBackend),
+    Redb(RedbBackend),
     Memory(MemoryBackend),
 }
 
@@ -65,7 +66,10 @@ impl WatchedBackend {
                 let options = SledOptions::new(directory.join("store"));
                 Inner::Sled(SledBackend::open(options).context("cannot create a store")?)
             }
-            StoreKind::Redb => bail!("transitions over redb cannot be measured: this program has no redb"),
+            StoreKind::Redb => {
+                let options = RedbOptions::new(directory.join("store.redb"));
+                Inner::Redb(RedbBackend::open(options).context("cannot create a store")?)
+            }
             StoreKind::Memory => return Ok(WatchedBackend::memory()),
         };
         Ok(WatchedBackend::new(inner))
@@ -84,6 +88,7 @@ impl WatchedBackend {
     fn inner(&self) -> &dyn Backend {
         match &self.inner {
             Inner::Sled(inner) => inner,
+            Inner::Redb(inner) => inner,
             Inner::Memory(inner) => inner,
         }
     }
@@ -96,6 +101,7 @@ impl WatchedBackend {
             ended: self.tally.ended.load(Ordering::Relaxed),
             flushes: match &self.inner {
                 Inner::Sled(inner) => inner.counters().flushes,
+                Inner::Redb(inner) => inner.counters().flushes,
                 Inner::Memory(_) => 0,
             },
         }

@@ -18,7 +18,7 @@ fn check(sample: &Sample) {
 fn transitions_are_counted_exactly() {
     let runtime = Runtime::new().unwrap();
     let mut levels = Vec::new();
-    let rows = [(StoreKind::Sled, 1), (StoreKind::Sled, 64), (StoreKind::Memory, 64)];
+    let rows = [(StoreKind::Sled, 1), (StoreKind::Sled, 64), (StoreKind::Redb, 1), (StoreKind::Memory, 64)];
     for (store, concurrent) in rows {
         let directory = tempfile::tempdir().unwrap();
         // `measure` itself compares what it counted with the histories in the store.
