@@ -22,7 +22,8 @@ test: lint unit sdks clients smoke ## everything that CI runs
 	@echo "== all checks passed"
 
 bench: guests languages ## measure ratios against baselines of the same run
-	cargo run --release -p stepwell-bench
+	cargo build --locked --release --workspace --bins
+	target/release/stepwell-bench
 
 FUZZ_SECONDS ?= 600
 fuzz: ## run every fuzzer for FUZZ_SECONDS (600); not part of `make test`

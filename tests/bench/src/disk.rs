@@ -28,9 +28,9 @@ impl DiskLoop {
         Ok(DiskLoop { file })
     }
 
-    /// Appends and syncs until the window is over.
-    pub fn run(&mut self, length: Duration) -> anyhow::Result<Sample> {
-        let bytes = [b'.'; APPEND_BYTES];
+    /// Appends so many bytes and syncs, until the window is over.
+    pub fn run(&mut self, length: Duration, append_bytes: usize) -> anyhow::Result<Sample> {
+        let bytes = vec![b'.'; append_bytes];
         let mut latencies = Vec::new();
         let (window, started) = (Window::open(), Instant::now());
         let mut last = started;

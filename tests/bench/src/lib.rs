@@ -16,5 +16,7 @@ pub mod modules;
 pub mod quiet;
 pub mod report;
 pub mod sample;
+pub mod served;
+pub mod store_kind;
 pub mod transitions;
 pub mod watched;

@@ -1,14 +1,21 @@
-//! `cargo run --release -p stepwell-bench`: runs the benchmark and prints its figures. `docs/benchmarks.md` explains them.
+//! `target/release/stepwell-bench`: runs the benchmark and prints its figures. `docs/benchmarks.md` explains them.
+
+mod figures;
 
 use anyhow::{Context as _, ensure};
 use clap::{Parser, ValueEnum};
+use figures::Figures;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use stepwell_bench::jsonata::{binding, evaluations, expressions, load};
+use stepwell_bench::jsonata::{binding, evaluations, load};
 use stepwell_bench::language::{definitions, growth, machines, steps};
 use stepwell_bench::sample::Plan;
-use stepwell_bench::{calls, disk, guest, hostile, modules, report, transitions};
+use stepwell_bench::served::child::Programs;
+use stepwell_bench::served::timers::Timers;
+use stepwell_bench::served::{echo, http, timers, waiting};
+use stepwell_bench::store_kind::StoreKind;
+use stepwell_bench::{calls, disk, guest, hostile, modules, transitions};
 use stepwell_jsonata::Jsonata;
 use tokio::runtime::{Handle, Runtime};
 
@@ -21,9 +28,16 @@ const DEFINITION_STATES: [u64; 3] = [10, 1_000, 5_000];
 /// Items of the Map states. What they cost is compared with the first.
 const MAP_ITEMS: [u64; 3] = [100, 1_000, 10_000];
 
+/// Executions that wait, and timers, unless told otherwise; and when it has to be quick.
+const MANY: [u64; 2] = [1_000_000, 20_000];
+/// How long the server is watched while its timers wait, and when it has to be quick.
+const IDLE: [Duration; 2] = [Duration::from_mins(1), Duration::from_secs(5)];
+/// Seconds and rounds when it has to be quick.
+const QUICK: (u64, u32) = (1, 2);
+
 /// Measures Stepwell against bare baselines, side by side: durable transitions against append and fdatasync on the same
 /// disk, module calls against a bare wasmtime loop, the language against the JSON work that it cannot avoid, JSONata against
-/// its JavaScript reference.
+/// its JavaScript reference, the server's HTTP API against all of the bare ones.
 #[derive(Parser)]
 struct Options {
     /// Measure only this
@@ -35,6 +49,24 @@ struct Options {
     /// Rounds that the seconds are divided into, baseline and product in turn
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     rounds: u32,
+    /// Everything in a few minutes: a second a row, 20,000 executions and timers. Good to see that it works
+    #[arg(long, conflicts_with_all = ["seconds", "rounds"])]
+    quick: bool,
+    /// What keeps the bytes of transitions, http, waiting and timers
+    #[arg(long, value_enum, default_value_t)]
+    engine: StoreKind,
+    /// The server to measure [default: `stepwell` beside this program]
+    #[arg(long, value_name = "FILE")]
+    stepwell_bin: Option<PathBuf>,
+    /// Executions that wait [default: 1000000; quick: 20000]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(200..=100_000_000))]
+    executions: Option<u64>,
+    /// Timers [default: 1000000; quick: 20000]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(200..=100_000_000))]
+    timers: Option<u64>,
+    /// Timers that are due in each second
+    #[arg(long, default_value_t = 5_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    timers_per_second: u64,
     /// Folder on the disk to measure, for temporary files
     #[arg(long, default_value = ".")]
     dir: PathBuf,
@@ -57,46 +89,76 @@ enum Benchmark {
     Hostile,
     /// Microseconds per evaluation, cost of large inputs, quick executions beside hostile ones
     Jsonata,
+    /// The real server over HTTP: steps, starts, looks
+    Http,
+    /// A great many executions that wait: memory, disk, restart, what they cost the others
+    Waiting,
+    /// A great many durable timers: how late they fire
+    Timers,
 }
 
-/// What was measured.
-#[derive(Default)]
-struct Figures {
-    durable: Vec<transitions::Level>,
-    called: Vec<calls::Level>,
-    languages: Vec<modules::Language>,
-    stepped: Vec<steps::Level>,
-    parsed: Vec<definitions::Level>,
-    mapped: Vec<growth::Level>,
-    evaluated: Option<evaluations::Evaluations>,
-    bound: Option<binding::Level>,
-    loaded: Option<load::Level>,
-    beset: Option<hostile::Level>,
+impl Options {
+    fn wants(&self, benchmark: Benchmark) -> bool {
+        self.only.is_none_or(|only| only == benchmark)
+    }
+
+    fn plan(&self) -> Plan {
+        let (seconds, rounds) = if self.quick { QUICK } else { (self.seconds, self.rounds) };
+        let window = Duration::from_secs(seconds) / rounds;
+        Plan { rounds, window, warm_up: window / 5 }
+    }
+
+    fn many(&self, told: Option<u64>) -> u64 {
+        told.unwrap_or(MANY[usize::from(self.quick)])
+    }
 }
 
 fn main() -> anyhow::Result<()> {
+    // Not an option of the command line: nobody but the benchmark starts it.
+    if std::env::args().nth(1).as_deref() == Some(echo::ARGUMENT) {
+        return echo::run();
+    }
     let options = Options::parse();
-    let window = Duration::from_secs(options.seconds) / options.rounds;
-    let plan = Plan { rounds: options.rounds, window, warm_up: window / 5 };
-    let wanted = |benchmark| options.only.is_none_or(|only| only == benchmark);
     ensure!(
         !cfg!(debug_assertions),
-        "figures of a debug build mean nothing: cargo run --release -p stepwell-bench"
+        "figures of a debug build mean nothing: cargo build --release --workspace --bins, then target/release/stepwell-bench"
     );
+    let plan = options.plan();
     // The others have nothing to do with the disk.
-    if [Benchmark::Transitions, Benchmark::Calls, Benchmark::Modules].into_iter().any(wanted) {
+    let on_disk = [
+        Benchmark::Transitions,
+        Benchmark::Calls,
+        Benchmark::Modules,
+        Benchmark::Http,
+        Benchmark::Waiting,
+        Benchmark::Timers,
+    ];
+    if on_disk.into_iter().any(|benchmark| options.wants(benchmark)) {
         disk::check_real_disk(&options.dir)?;
     }
-    // Before anything is measured: a missing guest must not cost minutes.
-    let wasm = if wanted(Benchmark::Calls) { Some(guest::stub()?) } else { None };
+    // Before anything is measured: a missing guest or server must not cost minutes.
+    let wasm = if options.wants(Benchmark::Calls) { Some(guest::stub()?) } else { None };
+    let programs = Programs::find(std::env::current_exe()?, options.stepwell_bin.clone());
+    let served = [Benchmark::Http, Benchmark::Waiting, Benchmark::Timers];
+    let served = served.into_iter().any(|benchmark| options.wants(benchmark));
+    let programs = if served { Some(programs?) } else { None };
 
     let runtime = Runtime::new().context("no runtime")?;
     let directory = tempfile::Builder::new().prefix(".stepwell-bench-").tempdir_in(&options.dir)?;
     let mut figures = Figures::default();
-    for concurrent in EXECUTIONS.into_iter().filter(|_| wanted(Benchmark::Transitions)) {
-        eprintln!("measuring transitions, {concurrent} concurrent executions ...");
+    for concurrent in EXECUTIONS.into_iter().filter(|_| options.wants(Benchmark::Transitions)) {
+        eprintln!(
+            "measuring transitions over {}, {concurrent} concurrent executions ...",
+            options.engine.name()
+        );
         let level = tempfile::tempdir_in(&directory)?;
-        figures.durable.push(transitions::measure(runtime.handle(), level.path(), concurrent, plan)?);
+        figures.durable.push(transitions::measure(
+            runtime.handle(),
+            level.path(),
+            options.engine,
+            concurrent,
+            plan,
+        )?);
     }
     if let Some(wasm) = wasm {
         let rig = calls::Rig::open(runtime.handle(), &directory.path().join("modules"), wasm)?;
@@ -105,20 +167,23 @@ fn main() -> anyhow::Result<()> {
             figures.called.push(rig.measure(runtime.handle(), callers, plan)?);
         }
     }
-    if wanted(Benchmark::Modules) {
-        figures.measure_modules(runtime.handle(), directory.path(), plan)?;
+    if options.wants(Benchmark::Modules) {
+        measure_modules(&mut figures, runtime.handle(), directory.path(), plan)?;
     }
-    if wanted(Benchmark::Hostile) {
+    if options.wants(Benchmark::Hostile) {
         eprintln!("measuring calls beside hostile modules ...");
         let place = directory.path().join("beset");
         let (stub, bad) = (guest::stub()?, guest::hostile()?);
         figures.beset = Some(hostile::measure(runtime.handle(), &place, stub, bad, plan)?);
     }
-    if wanted(Benchmark::Language) {
-        figures.measure_language(plan)?;
+    if options.wants(Benchmark::Language) {
+        measure_language(&mut figures, plan)?;
     }
-    if wanted(Benchmark::Jsonata) {
-        figures.measure_jsonata(runtime.handle(), &directory.path().join("jsonata"), plan)?;
+    if options.wants(Benchmark::Jsonata) {
+        measure_jsonata(&mut figures, runtime.handle(), &directory.path().join("jsonata"), plan)?;
+    }
+    if let Some(programs) = programs {
+        measure_served(&mut figures, &options, runtime.handle(), directory.path(), &programs)?;
     }
     if options.json {
         figures.print_json();
@@ -128,142 +193,78 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-impl Figures {
-    fn measure_language(&mut self, plan: Plan) -> anyhow::Result<()> {
-        for workload in machines::workloads() {
-            eprintln!("measuring step: {} ...", workload.name);
-            self.stepped.push(steps::measure(workload, plan)?);
-        }
-        for states in DEFINITION_STATES {
-            eprintln!("measuring definitions, {states} states ...");
-            self.parsed.push(definitions::measure(states, plan)?);
-        }
-        for kind in growth::KINDS {
-            eprintln!("measuring Map states, {} ...", kind.name);
-            self.mapped.push(growth::measure(kind, &MAP_ITEMS, plan)?);
-        }
-        Ok(())
+fn measure_served(
+    figures: &mut Figures,
+    options: &Options,
+    runtime: &Handle,
+    directory: &Path,
+    programs: &Programs,
+) -> anyhow::Result<()> {
+    let (store, plan) = (options.engine, options.plan());
+    if options.wants(Benchmark::Http) {
+        let place = tempfile::tempdir_in(directory)?;
+        figures.served = Some(http::measure(runtime, programs, store, place.path(), &http::ROWS, plan)?);
     }
+    if options.wants(Benchmark::Waiting) {
+        let (place, executions) = (tempfile::tempdir_in(directory)?, options.many(options.executions));
+        let waiting = waiting::measure(runtime, programs, store, place.path(), executions, plan)?;
+        figures.waiting = Some(waiting);
+    }
+    if options.wants(Benchmark::Timers) {
+        let place = tempfile::tempdir_in(directory)?;
+        let timers = Timers {
+            count: options.many(options.timers),
+            per_second: options.timers_per_second,
+            idle: IDLE[usize::from(options.quick)],
+        };
+        figures.fired = Some(timers::measure(runtime, programs, store, place.path(), timers)?);
+    }
+    Ok(())
+}
 
-    fn measure_modules(&mut self, runtime: &Handle, directory: &Path, plan: Plan) -> anyhow::Result<()> {
-        for name in modules::LANGUAGES {
-            let Some(guests) = modules::guests(name) else {
-                eprintln!("leaving out guests in {name}, which are not built: make languages");
-                continue;
-            };
-            eprintln!("measuring guests in {name} ...");
-            let directory = tempfile::tempdir_in(directory)?;
-            self.languages.push(modules::measure(runtime, directory.path(), name, guests, plan)?);
-        }
-        Ok(())
+fn measure_language(figures: &mut Figures, plan: Plan) -> anyhow::Result<()> {
+    for workload in machines::workloads() {
+        eprintln!("measuring step: {} ...", workload.name);
+        figures.stepped.push(steps::measure(workload, plan)?);
     }
+    for states in DEFINITION_STATES {
+        eprintln!("measuring definitions, {states} states ...");
+        figures.parsed.push(definitions::measure(states, plan)?);
+    }
+    for kind in growth::KINDS {
+        eprintln!("measuring Map states, {} ...", kind.name);
+        figures.mapped.push(growth::measure(kind, &MAP_ITEMS, plan)?);
+    }
+    Ok(())
+}
 
-    /// `cache` is a folder for the compiled evaluator.
-    fn measure_jsonata(&mut self, runtime: &Handle, cache: &Path, plan: Plan) -> anyhow::Result<()> {
-        eprintln!("compiling the evaluator of JSONata ...");
-        let jsonata = Arc::new(Jsonata::new(Some(cache.to_owned())));
-        jsonata.warm()?;
-        self.evaluated = Some(evaluations::measure(&jsonata, cache, plan)?);
-        eprintln!("measuring JSONata: large inputs ...");
-        self.bound = Some(binding::measure(&jsonata, plan)?);
-        eprintln!("measuring JSONata: quick executions beside hostile ones ...");
-        self.loaded = Some(load::measure(runtime, &jsonata, plan)?);
-        Ok(())
+fn measure_modules(
+    figures: &mut Figures,
+    runtime: &Handle,
+    directory: &Path,
+    plan: Plan,
+) -> anyhow::Result<()> {
+    for name in modules::LANGUAGES {
+        let Some(guests) = modules::guests(name) else {
+            eprintln!("leaving out guests in {name}, which are not built: make languages");
+            continue;
+        };
+        eprintln!("measuring guests in {name} ...");
+        let directory = tempfile::tempdir_in(directory)?;
+        figures.languages.push(modules::measure(runtime, directory.path(), name, guests, plan)?);
     }
+    Ok(())
+}
 
-    fn conditions(&self) -> String {
-        let others = self.durable.iter().map(|level| level.others);
-        let others = others.chain(self.called.iter().map(|level| level.others));
-        let levels = self.languages.iter().flat_map(|language| &language.levels);
-        let others = others.chain(levels.map(|level| level.others));
-        let others = others.chain(self.stepped.iter().map(|level| level.others));
-        let others = others.chain(self.parsed.iter().map(|level| level.others));
-        let others = others.chain(self.mapped.iter().map(|level| level.others));
-        let evaluated = self.evaluated.iter().flat_map(|evaluated| &evaluated.levels);
-        let others = others.chain(evaluated.map(|level| level.others));
-        let others = others.chain(self.beset.iter().map(|level| level.others));
-        let others = others.chain(self.bound.iter().map(|level| level.others));
-        report::conditions(others.chain(self.loaded.iter().map(|level| level.others)))
-    }
-
-    fn print_json(&self) {
-        let figures = serde_json::json!({
-            "conditions": self.conditions(),
-            "transitions": report::transitions_json(&self.durable),
-            "calls": report::calls_json(&self.called),
-            "modules": report::modules_json(&self.languages),
-            "hostile": self.beset.as_ref().map(report::hostile_json),
-            "steps": report::steps_json(&self.stepped),
-            "definitions": report::definitions_json(&self.parsed),
-            "maps": report::growth_json(&self.mapped),
-            "jsonata": self.evaluated.as_ref().map(report::evaluations_json),
-            "jsonataInputs": self.bound.as_ref().map(report::binding_json),
-            "jsonataLoad": self.loaded.as_ref().map(report::load_json),
-        });
-        println!("{figures:#}");
-    }
-
-    fn print_tables(&self, plan: Plan) {
-        println!("{}", self.conditions());
-        println!("medians over {} rounds of {:.1} s each", plan.rounds, plan.window.as_secs_f64());
-        if !self.durable.is_empty() {
-            println!(
-                "\nDurable transitions, against a bare loop of append ({} bytes) + fdatasync",
-                disk::APPEND_BYTES
-            );
-            println!("{}", report::transitions_table(&self.durable));
-        }
-        if !self.called.is_empty() {
-            println!("\nModule calls ({} bytes of JSON), against a bare wasmtime loop", guest::INPUT.len());
-            println!("{}", report::calls_table(&self.called));
-        }
-        if !self.languages.is_empty() {
-            println!("\nCalls of guests in every language, against a bare wasmtime loop");
-            println!("{}", report::modules_table(&self.languages));
-            println!("\nWhat such a module costs: compiled once, loaded at each start, and while calls wait");
-            println!("{}", report::module_costs_table(&self.languages));
-        }
-        if let Some(beset) = &self.beset {
-            let modules: u32 = hostile::KINDS.iter().map(|kind| kind.count).sum();
-            println!(
-                "\n{} calls a second of a module, alone and beside {modules} hostile ones",
-                hostile::RATE
-            );
-            println!("{}", report::neighbour_table(beset));
-            println!("\nHow the hostile calls ended");
-            println!("{}", report::hostile_table(beset));
-        }
-        if !self.stepped.is_empty() {
-            let bytes = machines::order().to_string().len();
-            println!(
-                "\nStates of `step` in memory, against writing {bytes} bytes of JSON twice and copying them once"
-            );
-            println!("{}", report::steps_table(&self.stepped));
-            println!("\nDefinitions, parsed and validated, against the JSON parser alone");
-            println!("{}", report::definitions_table(&self.parsed));
-            println!("\nTransitions of a Map state, against those of the smallest Map");
-            println!("{}", report::growth_table(&self.mapped));
-        }
-        self.print_jsonata();
-    }
-
-    fn print_jsonata(&self) {
-        if let Some(evaluated) = &self.evaluated {
-            println!("\nJSONata expressions over {} bytes of JSON", expressions::order().to_string().len());
-            println!("{}", report::evaluations_table(evaluated));
-        }
-        if let Some(bound) = &self.bound {
-            println!("\nJSONata that reads one field, against the same with a small input");
-            println!("{}", report::binding_table(bound));
-        }
-        if let Some(loaded) = &self.loaded {
-            println!(
-                "\nQuick executions, {} open in each query language, beside hostile ones, against the same without them",
-                load::QUICK
-            );
-            println!("{}", report::load_table(loaded));
-            println!("\nHow the hostile executions ended, each with {}", load::ERROR);
-            println!("{}", report::outcomes_table(loaded));
-        }
-    }
+/// `cache` is a folder for the compiled evaluator.
+fn measure_jsonata(figures: &mut Figures, runtime: &Handle, cache: &Path, plan: Plan) -> anyhow::Result<()> {
+    eprintln!("compiling the evaluator of JSONata ...");
+    let jsonata = Arc::new(Jsonata::new(Some(cache.to_owned())));
+    jsonata.warm()?;
+    figures.evaluated = Some(evaluations::measure(&jsonata, cache, plan)?);
+    eprintln!("measuring JSONata: large inputs ...");
+    figures.bound = Some(binding::measure(&jsonata, plan)?);
+    eprintln!("measuring JSONata: quick executions beside hostile ones ...");
+    figures.loaded = Some(load::measure(runtime, &jsonata, plan)?);
+    Ok(())
 }

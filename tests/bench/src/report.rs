@@ -1,20 +1,28 @@
 //! The figures, as tables for people and as JSON for programs: medians over rounds, and every round.
 
 mod hostile;
+mod http;
 mod jsonata;
 mod language;
 mod modules;
+mod timers;
+mod transitions;
+mod waiting;
 
 pub use hostile::{hostile_json, hostile_table, neighbour_table};
+pub use http::{baselines_table, beaten_table, http_json, http_table};
 pub use jsonata::{
     binding_json, binding_table, evaluations_json, evaluations_table, load_json, load_table, outcomes_table,
 };
 pub use language::{definitions_json, definitions_table, growth_json, growth_table, steps_json, steps_table};
 pub use modules::{module_costs_table, modules_json, modules_table};
+pub use timers::{timers_json, timers_table};
+pub use transitions::{transitions_bound, transitions_json, transitions_table};
+pub use waiting::{come_back_table, waiting_json, waiting_table};
 
+use crate::calls;
 use crate::quiet::NOISY;
 use crate::sample::{Sample, median};
-use crate::{calls, transitions};
 use comfy_table::presets::NOTHING;
 use comfy_table::{Cell, CellAlignment, Table};
 use serde_json::{Value, json};
@@ -32,92 +40,6 @@ pub fn conditions(others: impl IntoIterator<Item = Option<f64>>) -> String {
             worst * 100.0
         ),
     }
-}
-
-/// Medians of one level of the transitions benchmark.
-struct TransitionMedians {
-    per_second: f64,
-    syncs_per_second: f64,
-    ratio: f64,
-    p50_milliseconds: f64,
-    p99_milliseconds: f64,
-    cpu_microseconds: f64,
-    per_flush: f64,
-    bytes: f64,
-}
-
-impl TransitionMedians {
-    #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^52")]
-    fn of(level: &transitions::Level) -> TransitionMedians {
-        let over = |figure: &dyn Fn(&transitions::Round) -> f64| median(level.rounds.iter().map(figure));
-        TransitionMedians {
-            per_second: over(&|round| round.executor.per_second()),
-            syncs_per_second: over(&|round| round.disk.per_second()),
-            ratio: over(&|round| round.executor.per_second() / round.disk.per_second()),
-            p50_milliseconds: over(&|round| round.executor.percentile_microseconds(50) / 1e3),
-            p99_milliseconds: over(&|round| round.executor.percentile_microseconds(99) / 1e3),
-            cpu_microseconds: over(&|round| round.executor.cpu_microseconds()),
-            per_flush: over(&|round| round.executor.count as f64 / round.flushes as f64),
-            bytes: over(&|round| round.bytes as f64 / round.executor.count as f64),
-        }
-    }
-}
-
-/// The table of the transitions benchmark.
-pub fn transitions_table(levels: &[transitions::Level]) -> String {
-    let mut table = titled(&[
-        "executions",
-        "transitions/s",
-        "syncs/s",
-        "ratio",
-        "p50 ms",
-        "p99 ms",
-        "cpu us",
-        "per flush",
-        "bytes",
-        "others %",
-    ]);
-    for level in levels {
-        let medians = TransitionMedians::of(level);
-        table.add_row(numbers(&[
-            level.concurrent.to_string(),
-            format!("{:.0}", medians.per_second),
-            format!("{:.0}", medians.syncs_per_second),
-            format!("{:.2}", medians.ratio),
-            format!("{:.2}", medians.p50_milliseconds),
-            format!("{:.2}", medians.p99_milliseconds),
-            format!("{:.0}", medians.cpu_microseconds),
-            format!("{:.1}", medians.per_flush),
-            format!("{:.0}", medians.bytes),
-            percent(level.others),
-        ]));
-    }
-    text(&table)
-}
-
-/// The transitions benchmark for programs.
-pub fn transitions_json(levels: &[transitions::Level]) -> Value {
-    let level = |level: &transitions::Level| {
-        let medians = TransitionMedians::of(level);
-        let round = |round: &transitions::Round| {
-            let executor = sample_json(&round.executor);
-            json!({"disk": sample_json(&round.disk), "executor": executor, "flushes": round.flushes, "bytes": round.bytes})
-        };
-        json!({
-            "executions": level.concurrent,
-            "transitionsPerSecond": medians.per_second,
-            "syncsPerSecond": medians.syncs_per_second,
-            "ratio": medians.ratio,
-            "p50Milliseconds": medians.p50_milliseconds,
-            "p99Milliseconds": medians.p99_milliseconds,
-            "cpuMicroseconds": medians.cpu_microseconds,
-            "transitionsPerFlush": medians.per_flush,
-            "bytesPerTransition": medians.bytes,
-            "othersShare": level.others,
-            "rounds": level.rounds.iter().map(round).collect::<Vec<_>>(),
-        })
-    };
-    levels.iter().map(level).collect()
 }
 
 /// Medians of one level of the calls benchmark: of the sandbox, of the bare loop, and of their ratios.
@@ -232,6 +154,12 @@ fn sample_json(sample: &Sample) -> Value {
         "p99Microseconds": sample.percentile_microseconds(99),
         "cpuMicroseconds": sample.cpu_microseconds(),
     })
+}
+
+/// Millions of bytes.
+#[expect(clippy::cast_precision_loss, reason = "sizes stay far below 2^52")]
+fn megabytes(bytes: u64) -> String {
+    format!("{:.1}", bytes as f64 / 1e6)
 }
 
 fn percent(share: Option<f64>) -> String {

@@ -3,12 +3,15 @@
 //! The executor tells nobody that an execution has ended; what it commits does. Counting happens after the commit, so
 //! only durable transitions count. It must never change, delay or merge what passes.
 
+use crate::store_kind::StoreKind;
+use anyhow::Context as _;
 use async_trait::async_trait;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use stepwell_store::{
-    Backend, Batch, CommitSeq, Fatal, KeyRange, MemoryBackend, Op, Page, SledBackend, Space, StoreError,
-    Versioned,
+    Backend, Batch, CommitSeq, Fatal, KeyRange, MemoryBackend, Op, Page, RedbBackend, RedbOptions,
+    SledBackend, SledOptions, Space, StoreError, Versioned,
 };
 use tokio::sync::Semaphore;
 
@@ -31,6 +34,7 @@ pub struct WatchedBackend {
 
 enum Inner {
     Sled(SledBackend),
+    Redb(RedbBackend),
     Memory(MemoryBackend),
 }
 
@@ -55,9 +59,20 @@ pub struct Committed {
 }
 
 impl WatchedBackend {
-    /// Watches a sled backend.
-    pub fn sled(inner: SledBackend) -> WatchedBackend {
-        WatchedBackend::new(Inner::Sled(inner))
+    /// Opens a new store in a folder and watches it.
+    pub fn open(store: StoreKind, directory: &Path) -> anyhow::Result<WatchedBackend> {
+        let inner = match store {
+            StoreKind::Sled => {
+                let options = SledOptions::new(directory.join("store"));
+                Inner::Sled(SledBackend::open(options).context("cannot create a store")?)
+            }
+            StoreKind::Redb => {
+                let options = RedbOptions::new(directory.join("store.redb"));
+                Inner::Redb(RedbBackend::open(options).context("cannot create a store")?)
+            }
+            StoreKind::Memory => return Ok(WatchedBackend::memory()),
+        };
+        Ok(WatchedBackend::new(inner))
     }
 
     /// Watches a store in memory.
@@ -73,6 +88,7 @@ impl WatchedBackend {
     fn inner(&self) -> &dyn Backend {
         match &self.inner {
             Inner::Sled(inner) => inner,
+            Inner::Redb(inner) => inner,
             Inner::Memory(inner) => inner,
         }
     }
@@ -85,6 +101,7 @@ impl WatchedBackend {
             ended: self.tally.ended.load(Ordering::Relaxed),
             flushes: match &self.inner {
                 Inner::Sled(inner) => inner.counters().flushes,
+                Inner::Redb(inner) => inner.counters().flushes,
                 Inner::Memory(_) => 0,
             },
         }

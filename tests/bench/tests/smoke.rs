@@ -3,6 +3,7 @@
 use std::time::Duration;
 use stepwell_bench::language::{definitions, growth, machines, steps};
 use stepwell_bench::sample::{Plan, Sample};
+use stepwell_bench::store_kind::StoreKind;
 use stepwell_bench::{calls, chain, guest, hostile, report, transitions};
 use tokio::runtime::Runtime;
 
@@ -17,10 +18,12 @@ fn check(sample: &Sample) {
 fn transitions_are_counted_exactly() {
     let runtime = Runtime::new().unwrap();
     let mut levels = Vec::new();
-    for concurrent in [1, 64] {
+    let rows = [(StoreKind::Sled, 1), (StoreKind::Sled, 64), (StoreKind::Redb, 1), (StoreKind::Memory, 64)];
+    for (store, concurrent) in rows {
         let directory = tempfile::tempdir().unwrap();
         // `measure` itself compares what it counted with the histories in the store.
-        let level = transitions::measure(runtime.handle(), directory.path(), concurrent, PLAN).unwrap();
+        let level =
+            transitions::measure(runtime.handle(), directory.path(), store, concurrent, PLAN).unwrap();
         assert_eq!(level.rounds.len(), 3);
         assert_eq!(level.committed.ended, level.started);
         assert_eq!(level.committed.transitions, level.started * chain::TRANSITIONS);
@@ -30,7 +33,8 @@ fn transitions_are_counted_exactly() {
             check(&round.disk);
             check(&round.executor);
             assert_eq!(round.disk.count, round.disk.latencies.len() as u64);
-            assert!(round.flushes > 0 && round.bytes >= round.executor.count);
+            assert_eq!(round.flushes > 0, store.is_durable());
+            assert!(round.bytes >= round.executor.count);
             if concurrent == 1 {
                 // One execution can never have two transitions in one flush.
                 assert!(round.flushes.abs_diff(round.executor.count) <= 1, "{round:?}");
@@ -39,7 +43,9 @@ fn transitions_are_counted_exactly() {
         levels.push(level);
     }
     let table = report::transitions_table(&levels);
-    assert_eq!(table.lines().count(), 3, "{table}");
+    assert_eq!(table.lines().count(), rows.len() + 1, "{table}");
+    let appended = format!("the same {} bytes", levels[0].append_bytes);
+    assert!(report::transitions_bound(&levels).unwrap().contains(&appended));
     let json = report::transitions_json(&levels);
     assert_eq!(json[1]["executions"], 64);
     assert!(json[0]["ratio"].as_f64().unwrap() > 0.0);
