@@ -3,9 +3,12 @@
 //! For tests of this and of other crates. The same seed and the same order of commits give the same faults. It
 //! must never invent data or lose a commit that it reported as `Ok`.
 
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -33,6 +36,10 @@ pub struct FaultPlan {
     pub crash_before: f64,
     /// The process "dies" after the batch is stored and before anyone hears of it.
     pub crash_after: f64,
+    /// The batch is stored after [`FaultPlan::slow_for`].
+    pub slow: f64,
+    /// How long a slow commit takes more, by tokio's clock: a paused one makes it instant and still in order.
+    pub slow_for: Duration,
     /// Up to this many turns of the async runtime pass before a commit is stored, so that commits overlap.
     pub delay_turns: u8,
 }
@@ -53,6 +60,7 @@ impl FaultPlan {
             crash_before: 0.04,
             crash_after: 0.04,
             delay_turns: 3,
+            ..Self::default()
         }
     }
 }
@@ -70,6 +78,8 @@ pub enum Fault {
     CrashBefore,
     /// See [`FaultPlan::crash_after`].
     CrashAfter,
+    /// See [`FaultPlan::slow`].
+    Slow,
 }
 
 /// A backend that fails by a plan. One handle stands for one life of a process: after a crash every call fails
@@ -149,6 +159,7 @@ impl Script {
             (self.plan.unknown_stored, Fault::UnknownStored),
             (self.plan.crash_before, Fault::CrashBefore),
             (self.plan.crash_after, Fault::CrashAfter),
+            (self.plan.slow, Fault::Slow),
         ];
         // One number a commit, whatever the plan: changing one probability does not shift all later decisions.
         let mut drawn = self.random.f64();
@@ -175,6 +186,10 @@ impl Backend for FaultBackend {
             Some(Fault::Full) => return Err(StoreError::Full),
             Some(Fault::UnknownLost) => return Err(StoreError::Unknown),
             Some(Fault::CrashBefore) => self.crash(),
+            Some(Fault::Slow) => {
+                let slow_for = self.script().plan.slow_for;
+                tokio::time::sleep(slow_for).await;
+            }
             Some(Fault::UnknownStored | Fault::CrashAfter) | None => (),
         }
         let stored = self.store(batch).await;

@@ -114,3 +114,25 @@ async fn a_plan_can_change_on_the_way() {
     twin.commit(put(3)).await.unwrap();
     assert_eq!(twin.struck(), [Fault::Full]);
 }
+
+/// The clock of the runtime stands still unless everyone waits: only the plan decides how long a commit takes.
+#[tokio::test]
+async fn a_slow_commit_takes_its_time_and_is_stored() {
+    tokio::time::pause();
+    let slow_for = std::time::Duration::from_secs(30);
+    let twin = twin(FaultPlan { slow: 1.0, slow_for, ..FaultPlan::none() });
+    let begun = tokio::time::Instant::now();
+    twin.commit(put(1)).await.unwrap();
+    assert!(begun.elapsed() >= slow_for);
+    assert!(stored(&twin, 1).await);
+    assert_eq!(twin.struck(), [Fault::Slow]);
+
+    // Who dies while it waits has stored nothing.
+    let twin = Arc::new(twin);
+    let writer = Arc::clone(&twin);
+    let commit = tokio::spawn(async move { writer.commit(put(2)).await });
+    tokio::task::yield_now().await;
+    let next = twin.restart().await;
+    assert_eq!(commit.await.unwrap(), Err(StoreError::Unknown));
+    assert!(!stored(&next, 2).await);
+}

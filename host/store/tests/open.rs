@@ -32,6 +32,8 @@ for_each_engine! {
     a_file_of_another_kind_is_refused_and_left_alone,
     records_without_a_format_are_refused,
     a_full_disk_is_refused_before_the_engine_is_touched,
+    a_large_store_opens_unread_and_is_checked_in_the_background,
+    a_check_is_right_while_commits_go_on,
 }
 
 const SPACE: Space = Space::new(b'T');
@@ -301,4 +303,94 @@ async fn a_full_disk_is_refused_before_the_engine_is_touched<E: TestEngine>() {
     disk.set_free_bytes(None);
     let backend = E::open_with(&path, options).unwrap();
     assert!(backend.get(SPACE, b"c").await.unwrap().is_some());
+}
+
+/// Waits until the check after the opening has ended.
+async fn scrubbed(backend: &Arc<dyn Backend>) -> Result<Scrub, StoreError> {
+    let deadline = Instant::now() + Duration::from_mins(2);
+    loop {
+        let scrub = backend.stats().await?.scrub;
+        if !matches!(scrub, Scrub::Running(_)) {
+            return Ok(scrub);
+        }
+        assert!(Instant::now() < deadline, "the check does not end: {scrub:?}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+async fn a_large_store_opens_unread_and_is_checked_in_the_background<E: TestEngine>() {
+    let (_directory, path) = store::<E>().await;
+    let backend = E::open(&path).unwrap();
+    let mut noise = vec![0; 2 << 20];
+    fastrand::Rng::with_seed(1).fill(&mut noise);
+    for number in 0..=limits::VERIFY_BYTES / (2 << 20) {
+        let mut batch = Batch::new();
+        batch.insert(SPACE, number.to_be_bytes().to_vec(), noise.clone());
+        backend.commit(batch).await.unwrap();
+    }
+    backend.close().await.unwrap();
+    drop(backend);
+
+    let backend = E::open(&path).unwrap();
+    assert_ne!(backend.stats().await.unwrap().scrub, Scrub::Off);
+    put(&backend, "b", "replaced meanwhile").await;
+    let Scrub::Done(verified) = scrubbed(&backend).await.unwrap() else { panic!("no check") };
+    assert!(verified.is_intact(), "{verified:?}");
+    backend.close().await.unwrap();
+    drop(backend);
+
+    // A damaged record stops nobody but those who read it.
+    let good = E::peek(&path, b"Tb").unwrap();
+    let mut damaged = good.clone();
+    *damaged.last_mut().unwrap() ^= 1;
+    E::tamper(&path, b"Tb", Some(&damaged));
+    let backend = E::open(&path).unwrap();
+    let Scrub::Done(verified) = scrubbed(&backend).await.unwrap() else { panic!("no check") };
+    assert!(verified.damaged == 1 && !verified.is_intact(), "{verified:?}");
+    assert!(matches!(backend.get(SPACE, b"b").await, Err(StoreError::Corrupt { .. })));
+    assert!(backend.get(SPACE, b"a").await.unwrap().is_some());
+    backend.close().await.unwrap();
+    drop(backend);
+
+    // A record that is gone does.
+    E::tamper(&path, b"Tb", None);
+    let backend = E::open(&path).unwrap();
+    let reason = tokio::time::timeout(Duration::from_mins(2), backend.fatal().wait()).await.unwrap();
+    assert!(reason.contains("missing or older than acknowledged"), "{reason}");
+    assert!(matches!(backend.get(SPACE, b"a").await, Err(StoreError::Poisoned { .. })));
+}
+
+async fn a_check_is_right_while_commits_go_on<E: TestEngine>() {
+    let directory = tempfile::tempdir().unwrap();
+    let backend = E::open(directory.path()).unwrap();
+    let mut random = fastrand::Rng::with_seed(5);
+    // More records than one piece of the check, so that commits hit what is before, in and behind it.
+    for _ in 0..4 {
+        let mut batch = Batch::new();
+        for _ in 0..500 {
+            batch.put(SPACE, random.u16(..2_000).to_be_bytes().to_vec(), vec![7; random.usize(..100)]);
+        }
+        backend.commit(batch).await.unwrap();
+    }
+    for round in 0..15 {
+        let checker = Arc::clone(&backend);
+        let check = tokio::spawn(async move { stepwell_store::verify(&*checker).await });
+        tokio::task::yield_now().await;
+        while !check.is_finished() {
+            let mut batch = Batch::new();
+            for _ in 0..random.usize(1..8) {
+                let key = random.u16(..2_000).to_be_bytes().to_vec();
+                match random.u8(..4) {
+                    0 => batch.delete(SPACE, key),
+                    1 => batch.put(SPACE, key, vec![8; 70_000]),
+                    _ => batch.put(SPACE, key, vec![9; random.usize(..100)]),
+                };
+            }
+            backend.commit(batch).await.unwrap();
+        }
+        let verified = check.await.unwrap().unwrap();
+        assert!(verified.is_intact(), "round {round}: {verified:?}");
+    }
+    assert_eq!(backend.fatal().reason(), None);
+    backend.close().await.unwrap();
 }
