@@ -94,7 +94,7 @@ fn locations(directory: &Path, name: &str) -> Vec<StoreLocation> {
     vec![
         StoreLocation::Memory,
         StoreLocation::Sled(directory.join(format!("{name}.sled"))),
-        //StoreLocation::Redb(directory.join(format!("{name}.redb"))),
+        StoreLocation::Redb(directory.join(format!("{name}.redb"))),
     ]
 }
 
@@ -457,7 +457,8 @@ fn assert_whole_state(found: &Contents, round: u32) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_export_of_a_store_that_is_written_is_a_state_that_it_had() {
     let recorder = Arc::new(Recorder::new(Arc::new(Late(MemoryBackend::new()))));
-    let filler = (0..500_u32).map(|index| (Space::new(b'Q'), index.to_be_bytes().to_vec().into(), "q".into()));
+    let filler =
+        (0..500_u32).map(|index| (Space::new(b'Q'), index.to_be_bytes().to_vec().into(), "q".into()));
     put_all(&*recorder, filler).await;
     let stop = Arc::new(AtomicBool::new(false));
     let writers: Vec<_> = (0..WRITERS)

@@ -125,11 +125,7 @@ impl Export {
     }
 
     /// Reads one page of a space and goes on to the next space after its last one.
-    async fn space(
-        &mut self,
-        space: Space,
-        range: Option<KeyRange>,
-    ) -> Result<Option<Bytes>, TransferError> {
+    async fn space(&mut self, space: Space, range: Option<KeyRange>) -> Result<Option<Bytes>, TransferError> {
         let range = match range {
             Some(range) => Some(range),
             None => self.whole(space).await?,

@@ -38,8 +38,8 @@ pub fn check_export(source: impl Read) -> Result<(Head, Totals), TransferError> 
 /// the store is refused as `Unfinished` until an import has come to its end.
 pub async fn import(
     backend: &dyn Backend,
-    source: impl Read + Send,
-    mut progress: impl FnMut(Totals) + Send,
+    source: impl Read,
+    mut progress: impl FnMut(Totals),
 ) -> Result<(Head, Totals), TransferError> {
     let mut file = Reader::new(source)?;
     make_room(backend).await?;
@@ -207,7 +207,8 @@ impl<R: Read> Reader<R> {
                 }
             }
         }
-        let entry = read_entry(&mut self.rest).ok_or_else(|| self.frames.damaged("an entry cannot be read"))?;
+        let entry =
+            read_entry(&mut self.rest).ok_or_else(|| self.frames.damaged("an entry cannot be read"))?;
         self.totals.count(&entry);
         Ok(Some(entry))
     }

@@ -126,12 +126,7 @@ impl Recorder {
     }
 
     /// Deletes by ordinary commits, so that the keys can be noted.
-    async fn delete_noted(
-        &self,
-        space: Space,
-        mut range: KeyRange,
-        max: usize,
-    ) -> Result<u64, StoreError> {
+    async fn delete_noted(&self, space: Space, mut range: KeyRange, max: usize) -> Result<u64, StoreError> {
         let mut deleted = 0;
         while deleted < max {
             let page = self.inner.scan(space, range, false, (max - deleted).min(limits::DELETE_KEYS)).await?;
@@ -318,7 +313,9 @@ fn entries(batch: &Batch) -> Vec<Entry> {
         Entry::Value(Space::FENCES, fence_key(shard), epoch.into())
     });
     let changes = batch.ops.iter().map(|op| match op {
-        Op::Put(space, key, value) | Op::Insert(space, key, value) => Entry::Value(*space, key.clone(), value.clone()),
+        Op::Put(space, key, value) | Op::Insert(space, key, value) => {
+            Entry::Value(*space, key.clone(), value.clone())
+        }
         Op::Delete(space, key) => Entry::Gone(*space, key.clone()),
     });
     fence.into_iter().chain(changes).collect()

@@ -9,12 +9,7 @@ mod format;
 mod import;
 mod live;
 
-use crate::{
-    backend::Backend,
-    batch::Space,
-    error::StoreError,
-    limits::FIRST_RESERVED_SPACE,
-};
+use crate::{backend::Backend, batch::Space, error::StoreError, limits::FIRST_RESERVED_SPACE};
 
 pub use export::Export;
 pub use format::{Head, Totals};
@@ -34,7 +29,9 @@ pub enum TransferError {
     NotAnExport,
 
     /// The file has another layout than this version knows.
-    #[error("the export has file format {found}, this version reads {supported}: use the version that made it")]
+    #[error(
+        "the export has file format {found}, this version reads {supported}: use the version that made it"
+    )]
     OtherExport {
         /// The layout found.
         found: u32,
@@ -57,7 +54,9 @@ pub enum TransferError {
     },
 
     /// A frame of the file is not as it was written.
-    #[error("frame {frame} of the export, before byte {at_byte}, is damaged: {detail}. Use another copy of the file")]
+    #[error(
+        "frame {frame} of the export, before byte {at_byte}, is damaged: {detail}. Use another copy of the file"
+    )]
     Damaged {
         /// Number of the frame, from 1.
         frame: u64,
