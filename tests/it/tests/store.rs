@@ -45,8 +45,13 @@ impl Place {
         }
     }
 
+    /// Starts a server that has to answer.
+    fn serve(&self, store: &str) -> Serving {
+        self.try_serve(store).unwrap_or_else(|reason| panic!("{reason}"))
+    }
+
     /// Starts a server and waits until it answers; the error is what it said instead.
-    fn serve(&self, store: &str) -> Result<Serving, String> {
+    fn try_serve(&self, store: &str) -> Result<Serving, String> {
         let log = self.path("server.log");
         let before = read(&log).len();
         let file = OpenOptions::new().create(true).append(true).open(&log).expect("the output file");
@@ -213,7 +218,7 @@ fn moves_byte_for_byte(from: &str, to: &str) {
     let file = place.path("backup.stepwell");
     let backup = shown(&file);
 
-    let server = place.serve(&source).unwrap();
+    let server = place.serve(&source);
     let executions = run_workflows(&server.client);
     let expected = answers(&server.client, &executions);
     let (_, locked) = store(2, &["export", "--store", &source, "--output", backup]);
@@ -227,7 +232,7 @@ fn moves_byte_for_byte(from: &str, to: &str) {
     let (verified, _) = store(0, &["verify", "--store", &target, "--json"]);
     assert_eq!(serde_json::from_str::<Value>(&verified).expect("JSON")["intact"], true);
 
-    let server = place.serve(&target).unwrap();
+    let server = place.serve(&target);
     let found = answers(&server.client, &executions);
     for (index, (found, expected)) in found.iter().zip(&expected).enumerate() {
         let text = String::from_utf8_lossy;
@@ -255,7 +260,7 @@ fn what_redb_holds_moves_to_sled_byte_for_byte() {
 #[test]
 fn an_export_of_a_running_server_is_a_store_that_can_be_served() {
     let place = Place::new();
-    let server = place.serve(&place.store("sled", "old")).unwrap();
+    let server = place.serve(&place.store("sled", "old"));
     let machine = server.client.create_machine("keeper", &definition());
     let start = |client: &Client, number: usize| {
         client.start(
@@ -278,7 +283,7 @@ fn an_export_of_a_running_server_is_a_store_that_can_be_served() {
 
     let target = place.store("sled", "new");
     store_from(0, &export, &["import", "--store", &target, "--input", "-"]);
-    let server = place.serve(&target).unwrap();
+    let server = place.serve(&target);
     let listed =
         server.client.expect("ListExecutions", &json!({"stateMachineArn": machine, "maxResults": 1000}));
     let listed: Vec<&str> = listed["executions"]
@@ -316,7 +321,7 @@ fn what_cannot_be_right_is_refused_by_name_and_changes_nothing() {
     let (_, unknown) = store(2, &["stats", "--store", "postgres:x"]);
     assert!(unknown.contains("--store") && unknown.contains("sled:DIR"), "{unknown}");
 
-    let server = place.serve(&source).unwrap();
+    let server = place.serve(&source);
     run_workflows(&server.client);
     server.stop();
     store(0, &["export", "--store", &source, "--output", backup, "--progress"]);
@@ -339,13 +344,13 @@ fn what_cannot_be_right_is_refused_by_name_and_changes_nothing() {
     let part = &whole[..whole.len() / 3 * 2];
     let cut = store_from(2, part, &["import", "--store", &target, "--input", "-"]);
     assert!(cut.contains("cut off"), "{cut}");
-    let refused = place.serve(&target).err().expect("a part is not served");
+    let refused = place.try_serve(&target).err().expect("a part is not served");
     assert!(refused.contains("cut short"), "{refused}");
     store(2, &["verify", "--store", &target]);
     store(2, &["export", "--store", &target, "--output", shown(&place.path("part.stepwell"))]);
     assert!(!place.path("part.stepwell").exists());
     store_from(0, &whole, &["import", "--store", &target, "--input", "-"]);
-    place.serve(&target).unwrap().stop();
+    place.serve(&target).stop();
     assert_eq!(std::fs::read_dir(place.0.path()).expect("the folder").count(), 5, "files were left behind");
 }
 
@@ -353,7 +358,7 @@ fn what_cannot_be_right_is_refused_by_name_and_changes_nothing() {
 fn stats_and_compact_say_what_there_is_and_what_can_be_done() {
     let place = Place::new();
     let source = place.store("sled", "old");
-    let server = place.serve(&source).unwrap();
+    let server = place.serve(&source);
     run_workflows(&server.client);
     server.stop();
     let (stats, _) = store(0, &["stats", "--store", &source, "--records", "--json"]);
@@ -376,5 +381,5 @@ fn stats_and_compact_say_what_there_is_and_what_can_be_done() {
         let ran = Command::new("sh").args(["-ec", &command]).output().expect("a shell");
         assert!(ran.status.success(), "{command}: {}", String::from_utf8_lossy(&ran.stderr));
     }
-    place.serve(&source).unwrap().stop();
+    place.serve(&source).stop();
 }

@@ -14,6 +14,7 @@ use futures_util::stream;
 use stepwell_store::transfer::{Export, TransferError};
 
 use super::{Answer, RestError};
+use crate::api::error::ApiError;
 use crate::server::Server;
 
 /// `GET /api/store/export`. 409 while another one is under way.
@@ -56,6 +57,16 @@ fn broken_off_at_failure(export: Export, frame: Frame) -> (Frame, (Option<Export
 fn refused(error: TransferError) -> RestError {
     match error {
         TransferError::Store(error) => error.into(),
-        other => RestError::Busy(other.to_string()),
+        TransferError::Unfinished | TransferError::TooSlow | TransferError::Busy | TransferError::Stuck => {
+            RestError::Busy(error.to_string())
+        }
+        // Of a file that is read; none is read here.
+        TransferError::NotAnExport
+        | TransferError::OtherExport { .. }
+        | TransferError::OtherRecords { .. }
+        | TransferError::Damaged { .. }
+        | TransferError::CutOff { .. }
+        | TransferError::Read(_)
+        | TransferError::NotEmpty { .. } => RestError::Api(ApiError::internal(&error)),
     }
 }

@@ -65,31 +65,17 @@ fn by_moving(location: &StoreLocation) -> Vec<String> {
     let StoreLocation::Sled(directory) = location else { return Vec::new() };
     let old = directory.to_string_lossy();
     let old = old.trim_end_matches('/');
-    let new = format!("{old}.new");
+    let place = |suffix: &str| quoted(&format!("{old}{suffix}"));
+    let store = |suffix: &str| quoted(&format!("sled:{old}{suffix}"));
+    let (file, new) = (place(".stepwell"), place(".new"));
     vec![
+        format!("stepwell store export --store {} --output {file}", store("")),
+        format!("stepwell store import --store {} --input {file}", store(".new")),
         format!(
-            "stepwell store export --store {} --output {}",
-            quoted(&format!("sled:{old}")),
-            quoted(&format!("{old}.stepwell"))
-        ),
-        format!(
-            "stepwell store import --store {} --input {}",
-            quoted(&format!("sled:{new}")),
-            quoted(&format!("{old}.stepwell"))
-        ),
-        format!(
-            "cp -a {} {} {}",
-            quoted(&format!("{old}/modules")),
-            quoted(&format!("{old}/secret.key")),
-            quoted(&new)
-        ),
-        format!(
-            "mv {} {} && mv {} {}",
-            quoted(old),
-            quoted(&format!("{old}.old")),
-            quoted(&new),
+            "for name in modules secret.key; do test ! -e {0}/$name || cp -a {0}/$name {new}; done",
             quoted(old)
         ),
+        format!("mv {0} {1} && mv {new} {0}", quoted(old), place(".old")),
     ]
 }
 
@@ -113,7 +99,8 @@ mod tests {
         let expected = [
             "stepwell store export --store sled:./stepwell-data --output ./stepwell-data.stepwell",
             "stepwell store import --store sled:./stepwell-data.new --input ./stepwell-data.stepwell",
-            "cp -a ./stepwell-data/modules ./stepwell-data/secret.key ./stepwell-data.new",
+            "for name in modules secret.key; do test ! -e ./stepwell-data/$name || \
+             cp -a ./stepwell-data/$name ./stepwell-data.new; done",
             "mv ./stepwell-data ./stepwell-data.old && mv ./stepwell-data.new ./stepwell-data",
         ];
         assert_eq!(commands, expected);

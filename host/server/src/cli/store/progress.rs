@@ -38,8 +38,8 @@ impl<'a> Progress<'a> {
             return;
         }
         self.told = Instant::now();
-        let line = line(self.verb, totals, self.begun.elapsed());
-        if live { self.output.progress(&line) } else { self.output.note(&line) }
+        let text = line(self.verb, totals, self.begun.elapsed());
+        if live { self.output.progress(&text) } else { self.output.note(&text) }
     }
 
     /// The last line, if it was asked for.

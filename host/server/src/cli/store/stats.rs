@@ -31,10 +31,8 @@ pub(super) async fn run(output: &mut Output, args: &StatsArgs) -> Result<(), Fai
         check_whole(&args.store, backend).await?;
         let failed = |error| store_failed(&args.store, &error);
         let stats = stepwell_store::stats(&**backend).await.map_err(failed)?;
-        let spaces = match args.records {
-            true => Some(stepwell_store::usage(&**backend).await.map_err(failed)?),
-            false => None,
-        };
+        let spaces =
+            if args.records { Some(stepwell_store::usage(&**backend).await.map_err(failed)?) } else { None };
         Ok((stats, spaces))
     });
     let (stats, spaces) = read.await?;
