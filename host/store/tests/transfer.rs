@@ -1,6 +1,6 @@
 //! Exports and imports over all engines: round trips, damaged files, imports that are cut short, live stores.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
+#![expect(clippy::unwrap_used, reason = "a test may panic anywhere, also outside of its test function")]
 
 use std::{
     collections::BTreeMap,
