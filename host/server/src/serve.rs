@@ -14,13 +14,14 @@ use stepwell_asl::Quotas;
 use stepwell_executor::integrations::{Functions, Lambda};
 use stepwell_executor::{Clock, Executor, ExecutorConfig, SystemClock};
 use stepwell_sandbox::{Sandbox, SandboxConfig};
-use stepwell_store::{Backend, MemoryBackend, SledBackend, SledOptions, Store};
+use stepwell_store::transfer::{self, Recorder};
+use stepwell_store::{Backend, OpenOptions, Store, StoreLocation};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
 
-use crate::cli::serve_args::{NamedDirectory, ServeArgs, StoreLocation};
+use crate::cli::serve_args::{NamedDirectory, ServeArgs};
 use crate::expressions::{self, SandboxExpressions};
 use crate::functions::SandboxFunctions;
 use crate::lambda::{CallBounds, Calls};
@@ -107,6 +108,8 @@ async fn serve_until(
 /// What lives in a directory, or in memory and a directory that goes away.
 struct Data {
     store: Store,
+    /// What stands between the store and its files.
+    recorder: Arc<Recorder>,
     sandbox: Sandbox,
     max_module_bytes: usize,
     /// Where compiled code and modules live.
@@ -117,20 +120,17 @@ struct Data {
 
 impl Data {
     async fn open(args: &ServeArgs) -> anyhow::Result<Data> {
-        let (backend, data, temporary): (Arc<dyn Backend>, _, _) = match &args.store {
+        let (data, temporary) = match &args.store {
             StoreLocation::Memory => {
                 let temporary = tempfile::tempdir().context("cannot make a directory for modules")?;
-                (Arc::new(MemoryBackend::new()), temporary.path().to_owned(), Some(temporary))
+                (temporary.path().to_owned(), Some(temporary))
             }
-            StoreLocation::Sled(directory) => {
-                let mut options = SledOptions::new(directory);
-                options.reserve_bytes = args.min_free_mib.saturating_mul(1 << 20);
-                let opened = tokio::task::spawn_blocking(move || SledBackend::open(options)).await;
-                let backend =
-                    opened.context("opening the store broke off")?.context("cannot open the store")?;
-                (Arc::new(backend), directory.clone(), None)
-            }
+            StoreLocation::Sled(directory) => (directory.clone(), None),
+            // The file has its companions beside it, and so have modules and the key of secrets.
+            StoreLocation::Redb(file) => (file.parent().unwrap_or(Path::new("")).to_owned(), None),
         };
+        let backend = open_store(args).await?;
+        let recorder = Arc::new(Recorder::new(backend));
         let mut config = SandboxConfig::new(data.join("modules"));
         config.max_concurrent_calls = args.max_concurrent_calls;
         config.memory_limit_bytes = args.memory_limit_mib.saturating_mul(1 << 20);
@@ -143,7 +143,7 @@ impl Data {
             config.max_cpu = Duration::from_secs(seconds);
         }
         let max_module_bytes = usize::try_from(config.max_module_bytes).unwrap_or(usize::MAX);
-        let store = Store::new(backend);
+        let store = Store::new(Arc::clone(&recorder) as Arc<dyn Backend>);
         let opened = tokio::task::spawn_blocking(move || Sandbox::open(config)).await;
         let sandbox =
             match opened.context("opening the sandbox broke off").map(|opened| opened.map_err(Into::into)) {
@@ -153,7 +153,7 @@ impl Data {
                     return Err(error.context("cannot open the sandbox"));
                 }
             };
-        Ok(Data { store, sandbox, max_module_bytes, directory: data, _temporary: temporary })
+        Ok(Data { store, recorder, sandbox, max_module_bytes, directory: data, _temporary: temporary })
     }
 
     /// Recovers what was running, and puts a server together.
@@ -184,8 +184,23 @@ impl Data {
         let executor = Executor::open(store.clone(), lambda, expressions, Arc::clone(&clock), config)?;
         let identity =
             Identity { account: args.identity.account.clone(), region: args.identity.region.clone() };
-        Ok(Server::new(store, executor, modules, calls, jsonata, clock, identity))
+        let server = Server::new(store, executor, modules, calls, jsonata, clock, identity);
+        Ok(server.with_recorder(Arc::clone(&self.recorder)))
     }
+}
+
+/// Opens the files that the command line names, and refuses what an import that was cut short has left.
+async fn open_store(args: &ServeArgs) -> anyhow::Result<Arc<dyn Backend>> {
+    let location = args.store.clone();
+    let reserve_bytes = args.min_free_mib.saturating_mul(1 << 20);
+    let options = OpenOptions { reserve_bytes, ..OpenOptions::default() };
+    let opened = tokio::task::spawn_blocking(move || stepwell_store::open(&location, options)).await;
+    let backend = opened.context("opening the store broke off")?.context("cannot open the store")?;
+    if let Err(unfinished) = transfer::check_whole(&*backend).await {
+        backend.close().await.context("cannot close the store")?;
+        return Err(anyhow!(unfinished).context("cannot open the store"));
+    }
+    Ok(backend)
 }
 
 /// Where the key for secrets comes from: the file that was named, or one beside the data.
@@ -194,7 +209,9 @@ fn secret_key(args: &ServeArgs, data: &Path) -> anyhow::Result<SecretKey> {
         (Some(file), _) => {
             SecretKey::from_file(file.clone()).map_err(|reason| anyhow!("--secret-key-file: {reason}"))
         }
-        (None, StoreLocation::Sled(_)) => Ok(SecretKey::made_in(data.join("secret.key"))),
+        (None, StoreLocation::Sled(_) | StoreLocation::Redb(_)) => {
+            Ok(SecretKey::made_in(data.join("secret.key")))
+        }
         (None, StoreLocation::Memory) => Ok(SecretKey::in_memory()),
     }
 }
@@ -279,6 +296,7 @@ fn warn_if_reachable(address: SocketAddr) {
 #[cfg(test)]
 mod tests {
     use clap::Parser as _;
+    use stepwell_store::MemoryBackend;
     use stepwell_store::fault::{FaultBackend, FaultPlan};
 
     use super::*;
@@ -290,8 +308,10 @@ mod tests {
         let modules = tempfile::tempdir().unwrap();
         let mut config = SandboxConfig::new(modules.path());
         config.max_concurrent_calls = 8;
+        let recorder = Arc::new(Recorder::new(Arc::clone(&backend) as Arc<dyn Backend>));
         let data = Data {
-            store: Store::new(Arc::clone(&backend) as Arc<dyn Backend>),
+            store: Store::new(Arc::clone(&recorder) as Arc<dyn Backend>),
+            recorder,
             sandbox: Sandbox::open(config).unwrap(),
             max_module_bytes: 1,
             directory: modules.path().to_owned(),

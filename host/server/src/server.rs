@@ -8,6 +8,7 @@ use axum::serve::ListenerExt as _;
 use stepwell_executor::{Clock, Executor};
 use stepwell_jsonata::Jsonata;
 use stepwell_store::Store;
+use stepwell_store::transfer::Recorder;
 use tokio::net::TcpListener;
 
 use crate::jsonata::Trials;
@@ -33,6 +34,8 @@ pub struct Server {
     pub(crate) trials: Trials,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) identity: Identity,
+    /// Through which the store can be exported; none in tests that need no exports.
+    pub(crate) recorder: Option<Arc<Recorder>>,
 }
 
 impl Server {
@@ -47,7 +50,14 @@ impl Server {
         identity: Identity,
     ) -> Server {
         let trials = Trials::new(jsonata);
-        Server { store, executor, modules, calls, trials, clock, identity }
+        Server { store, executor, modules, calls, trials, clock, identity, recorder: None }
+    }
+
+    /// Lets the store be exported while the server runs: all writes go through this recorder.
+    #[must_use]
+    pub fn with_recorder(mut self, recorder: Arc<Recorder>) -> Server {
+        self.recorder = Some(recorder);
+        self
     }
 
     /// Answers requests until `stop` is ready; then accepts no more and finishes the open ones.

@@ -22,6 +22,7 @@ mod records;
 mod redb;
 mod sled;
 mod stats;
+pub mod transfer;
 
 pub use backend::{Backend, Fatal, KeyRange, Page, Versioned};
 pub use batch::{Batch, CommitSeq, Epoch, Expect, Key, Op, ShardId, Space, epoch_of, fence_key};

@@ -2,8 +2,8 @@
 //!
 //! The client commands speak the same HTTP API as any AWS client (AWS JSON 1.0, plus `/modules`, `/secrets`, `/jsonata`
 //! and the execution log), so this folder must never reach into the executor, the store or the sandbox: what the CLI can do, a script
-//! with `curl` can do too. Only what is done before there is a server uses the sandbox itself: `module run` and
-//! `module inspect`. `serve` is only *described* here ([`ServeArgs`]); `main` runs it.
+//! with `curl` can do too. Only what is done without a server uses the sandbox itself (`module run`,
+//! `module inspect`) or opens a store itself (`store`). `serve` is only *described* here ([`ServeArgs`]); `main` runs it.
 
 mod arn;
 mod client;
@@ -19,6 +19,7 @@ mod secret;
 pub(crate) mod serve_args;
 mod source;
 mod start;
+mod store;
 mod table;
 #[cfg(test)]
 mod test_responder;
@@ -127,6 +128,8 @@ pub(crate) enum ClientCommand {
     Execution(execution::ExecutionArgs),
     /// Try a JSONata expression; exit code 1 if it has no value
     Jsonata(jsonata::JsonataArgs),
+    /// Back up, restore, check and move the data of a server that is stopped
+    Store(store::StoreArgs),
     /// Print a completion script for a shell
     #[command(
         after_help = "Example:\n  stepwell completions bash > ~/.local/share/bash-completion/completions/stepwell"
@@ -163,6 +166,7 @@ fn dispatch(client: &Client, output: &mut Output, command: ClientCommand) -> Res
         ClientCommand::Machine(args) => machine::run(client, output, args),
         ClientCommand::Execution(args) => execution::run(client, output, args),
         ClientCommand::Jsonata(args) => jsonata::run(client, output, &args),
+        ClientCommand::Store(args) => store::run(output, args),
         ClientCommand::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "stepwell", &mut script);

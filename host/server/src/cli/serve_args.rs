@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use stepwell_store::StoreLocation;
 
 use super::arn::Identity;
 
@@ -21,9 +22,9 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "ADDR", env = "STEPWELL_LISTEN")]
     #[arg(default_value = "127.0.0.1:8083", value_parser = parse_listen)]
     pub(crate) listen: String,
-    /// Where executions are kept: `sled:DIR` on disk, `memory:` for trials (gone when the server stops)
+    /// Where executions are kept: `sled:DIR` or `redb:FILE` on disk, `memory:` for trials (gone when the server stops)
     #[arg(long, value_name = "STORE", env = "STEPWELL_STORE")]
-    #[arg(default_value = "sled:./stepwell-data", value_parser = parse_store)]
+    #[arg(default_value = "sled:./stepwell-data")]
     pub(crate) store: StoreLocation,
     /// Longest time that one module call may take, in seconds
     #[arg(long, value_name = "SECONDS", env = "STEPWELL_CALL_TIMEOUT_SECONDS", default_value_t = 60)]
@@ -92,15 +93,6 @@ pub(crate) struct NamedDirectory {
     pub(crate) path: PathBuf,
 }
 
-/// Where the server keeps its data.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum StoreLocation {
-    /// A sled database in this directory, made if it is missing.
-    Sled(PathBuf),
-    /// In memory only.
-    Memory,
-}
-
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LogFormat {
@@ -135,18 +127,9 @@ pub(crate) fn parse_directory(text: &str) -> Result<NamedDirectory, String> {
     }
 }
 
-fn parse_store(text: &str) -> Result<StoreLocation, String> {
-    match text.split_once(':') {
-        Some(("sled", directory)) if !directory.is_empty() => Ok(StoreLocation::Sled(directory.into())),
-        Some(("sled", _)) => Err("`sled:` needs a directory, like sled:./stepwell-data".to_owned()),
-        Some(("memory", "")) => Ok(StoreLocation::Memory),
-        Some(_) | None => Err("give sled:DIR or memory:".to_owned()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{NamedDirectory, StoreLocation, parse_directory, parse_listen, parse_store};
+    use super::{NamedDirectory, parse_directory, parse_listen};
 
     #[test]
     fn directories_have_a_name_and_a_path() {
@@ -154,15 +137,6 @@ mod tests {
         assert_eq!(parse_directory("a-1=/x=y").unwrap(), expected);
         for wrong in ["", "/srv", "=/srv", "a=", "a b=/srv", "a.b=/srv"] {
             assert!(parse_directory(wrong).is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn stores_are_named_by_kind_and_place() {
-        assert_eq!(parse_store("sled:./a:b").unwrap(), StoreLocation::Sled("./a:b".into()));
-        assert_eq!(parse_store("memory:").unwrap(), StoreLocation::Memory);
-        for wrong in ["", "sled", "sled:", "memory", "memory:x", "postgres:x", "./stepwell-data"] {
-            assert!(parse_store(wrong).is_err(), "{wrong}");
         }
     }
 

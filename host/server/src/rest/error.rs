@@ -21,6 +21,8 @@ pub(crate) enum RestError {
     Invalid(String),
     /// Nothing is at this address.
     NotFound(String),
+    /// Not now; the text says why.
+    Busy(String),
     /// As the API says it.
     Api(ApiError),
 }
@@ -34,6 +36,7 @@ impl axum::response::IntoResponse for RestError {
             RestError::NotFound(path) => {
                 (StatusCode::NOT_FOUND, "NotFound", format!("There is nothing at {path}"))
             }
+            RestError::Busy(message) => (StatusCode::CONFLICT, "Busy", message),
             RestError::Api(error) => return api_error(&error),
         };
         refusal(status, code, &message)

@@ -1,6 +1,6 @@
 //! Stepwell's own endpoints: modules, secrets, logs of executions, health. Plain JSON, errors in the form of the API's.
 //!
-//! `modules` has `/modules` and what is below a module's name, `secrets` has `/secrets`; here are
+//! `modules` has `/modules` and what is below a module's name, `secrets` has `/secrets`, `store` the export; here are
 //! `GET /executions/{arn}/log` and `GET /healthz`.
 
 mod alias;
@@ -9,6 +9,7 @@ mod members;
 mod modules;
 mod query;
 mod secrets;
+mod store;
 mod version;
 
 use std::sync::Arc;
@@ -42,6 +43,7 @@ pub(crate) fn routes() -> Router<Arc<Server>> {
         .route("/modules/{name}/versions/{number}", delete(version::delete_version))
         .route("/modules/{name}/aliases", get(alias::list_aliases))
         .route("/modules/{name}/aliases/{alias}", alias)
+        .route("/api/store/export", get(store::export))
         .route("/secrets", get(secrets::list_secrets))
         .route("/secrets/{name}", put(secrets::put_secret).delete(secrets::delete_secret))
 }
