@@ -60,7 +60,6 @@ const HARMLESS: &[c_long] = &[
     libc::SYS_getgid,
     libc::SYS_getegid,
     libc::SYS_exit,
-    libc::SYS_exit_group,
     libc::SYS_tgkill,
     libc::SYS_prctl,
     libc::SYS_prlimit64,

@@ -7,8 +7,11 @@ fn main() {
 }
 
 #[cfg(target_os = "linux")]
-fn main() -> anyhow::Result<std::process::ExitCode> {
-    linux::main()
+fn main() -> std::process::ExitCode {
+    linux::main().unwrap_or_else(|error| {
+        eprintln!("the rig cannot go on: {error:#}");
+        std::process::ExitCode::from(2)
+    })
 }
 
 #[cfg(target_os = "linux")]

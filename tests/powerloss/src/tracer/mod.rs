@@ -65,7 +65,7 @@ pub fn run(command: &mut Command, root: &Path, journal: &Path, limit: Duration) 
         }
         late
     });
-    let mut tracer = Tracer { recorder, known: HashSet::new(), intents: HashMap::new() };
+    let mut tracer = Tracer { recorder, known: HashSet::new(), intents: HashMap::new(), exiting: false };
     let end = tracer.drive(child);
     if end.is_err() {
         // The program is stopped in the middle of a call; it dies with its tracer otherwise, but not yet.
@@ -76,17 +76,33 @@ pub fn run(command: &mut Command, root: &Path, journal: &Path, limit: Duration) 
     let late = watchdog.join().map_err(|_| anyhow!("the watchdog panicked"))?;
     trace.end = if late { End::TimedOut } else { end? };
     trace.events = tracer.recorder.events;
-    compare(&trace, &root)?;
+    compare(&trace, tracer.intents.into_values(), &root)?;
     Ok(trace)
 }
 
-/// Proves that no change escaped the tracer: the trace, replayed in full, gives what really lies there.
-fn compare(trace: &Trace, root: &Path) -> Result<()> {
-    // A killed program may have been in the middle of a call.
-    if trace.end == End::TimedOut {
-        return Ok(());
+/// Proves that no change escaped the tracer: the trace, replayed in full, gives what really lies there. A thread that
+/// died within a call may or may not have done it; such calls end the trace, like a cut before them.
+fn compare(trace: &Trace, unfinished: impl Iterator<Item = Intent>, root: &Path) -> Result<()> {
+    let (mut replayed, real) = (volatile::everything(trace)?, Image::read(root)?);
+    let files = volatile::names(trace)?;
+    for intent in unfinished {
+        match intent {
+            Intent::Write(file, offset, data) => {
+                let Some(name) = files.get(&file) else { continue };
+                let range = usize::try_from(offset)?..usize::try_from(offset)? + data.len();
+                if let (Some(replayed), Some(real)) = (replayed.files.get_mut(name), real.files.get(name))
+                    && let Some(there) = real.get(range.clone())
+                {
+                    replayed.resize(replayed.len().max(range.end), 0);
+                    replayed[range].copy_from_slice(there);
+                }
+            }
+            // Rare enough to give up the comparison of this one trace.
+            Intent::Open { .. } | Intent::Resize(..) | Intent::Name(_) => return Ok(()),
+            Intent::Sync(_) | Intent::Nothing | Intent::Exit => {}
+        }
     }
-    match volatile::everything(trace)?.difference(&Image::read(root)?) {
+    match replayed.difference(&real) {
         None => Ok(()),
         Some(difference) => bail!("a change escaped the tracer; trace and directory differ: {difference}"),
     }
@@ -98,6 +114,8 @@ struct Tracer {
     known: HashSet<Pid>,
     /// What the threads that are within a call will have done.
     intents: HashMap<Pid, Intent>,
+    /// Whether the program has asked for its own end.
+    exiting: bool,
 }
 
 impl Tracer {
@@ -151,7 +169,11 @@ impl Tracer {
 
     fn entered(&mut self, thread: Pid) -> Result<()> {
         let tracee = Tracee(thread);
-        let call = tracee.call()?;
+        let call = match tracee.call() {
+            Ok(call) => call,
+            Err(_) if self.exiting => return resume(ptrace::cont(thread, None)),
+            Err(error) => return Err(error),
+        };
         let intent =
             self.recorder.begin(tracee, call).with_context(|| format!("system call {}", call.number))?;
         if matches!(intent, Intent::Nothing) {
@@ -164,8 +186,12 @@ impl Tracer {
     fn left(&mut self, thread: Pid) -> Result<()> {
         let tracee = Tracee(thread);
         let intent = self.intents.remove(&thread).context("a call that never began has returned")?;
-        if let Some(value) = tracee.returned()? {
-            self.recorder.end(tracee, intent, value)?;
+        match tracee.returned() {
+            Ok(Some(value)) => self.recorder.end(tracee, intent, value)?,
+            Ok(None) => {}
+            // Killed at this stop: the call may have been done.
+            Err(_) if self.exiting => drop(self.intents.insert(thread, intent)),
+            Err(error) => return Err(error),
         }
         resume(ptrace::cont(thread, None))
     }

@@ -30,6 +30,8 @@ pub(super) enum Intent {
     Name(NameChange),
     /// Synced.
     Sync(SyncId),
+    /// End the program: from now on its threads may be gone in the middle of a call.
+    Exit,
 }
 
 /// Where a descriptor leads.
@@ -85,6 +87,7 @@ impl Recorder {
                 self.rename(&tracee.path(call.int(0), b)?, &tracee.path(call.int(2), d)?)
             }
             libc::SYS_renameat => self.rename(&tracee.path(call.int(0), b)?, &tracee.path(call.int(2), d)?),
+            libc::SYS_exit_group => Ok(Intent::Exit),
             // Only shared mappings get here.
             libc::SYS_mmap => self.unwatched(tracee, call.int(4), "maps a watched file into memory"),
             libc::SYS_ioctl => self.unwatched(tracee, call.int(0), "sends an ioctl to a watched file"),
@@ -126,7 +129,7 @@ impl Recorder {
     /// Records a call that has returned `value`.
     pub(super) fn end(&mut self, tracee: Tracee, intent: Intent, value: u64) -> Result<()> {
         let event = match intent {
-            Intent::Nothing => return Ok(()),
+            Intent::Nothing | Intent::Exit => return Ok(()),
             Intent::Open { path, existed, truncate } => {
                 let descriptor = i32::try_from(value)?;
                 return self.opened(tracee, descriptor, path, existed, truncate);

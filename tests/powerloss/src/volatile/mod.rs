@@ -6,7 +6,10 @@
 mod content;
 mod names;
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::PathBuf,
+};
 
 use anyhow::{Context, Result};
 
@@ -80,6 +83,14 @@ pub fn everything(trace: &Trace) -> Result<Image> {
     after(trace, &Cut { at, model: Model::Strict, survival, sector_bytes: 512, seed: 0 })
 }
 
+/// The names of the files at the end of a trace.
+pub fn names(trace: &Trace) -> Result<HashMap<FileId, PathBuf>> {
+    let Disk { names, .. } = replay(trace, trace.events.len(), Model::Strict)?;
+    let fate = Fate { survival: Survival::Everything, last: 0, sector_bytes: 512 };
+    let names = names.survivors(Model::Strict, fate, &mut fastrand::Rng::with_seed(0));
+    Ok(names.into_iter().filter_map(|(name, entry)| entry.file().map(|file| (file, name))).collect())
+}
+
 /// What decides over a change that was not synced.
 #[derive(Debug, Clone, Copy)]
 struct Fate {
@@ -131,7 +142,7 @@ fn replay(trace: &Trace, at: usize, model: Model) -> Result<Disk> {
 
 /// What lies under its names; a name in a directory that is not there is lost with it.
 fn image(
-    names: BTreeMap<std::path::PathBuf, Entry>,
+    names: BTreeMap<PathBuf, Entry>,
     mut content: impl FnMut(FileId) -> Result<Vec<u8>>,
 ) -> Result<Image> {
     let mut image = Image::default();

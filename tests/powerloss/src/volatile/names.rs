@@ -15,6 +15,15 @@ pub(super) enum Entry {
     Directory,
 }
 
+impl Entry {
+    pub(super) fn file(self) -> Option<FileId> {
+        match self {
+            Self::File(file) => Some(file),
+            Self::Directory => None,
+        }
+    }
+}
+
 /// Names, by their path relative to the watched directory.
 #[derive(Debug)]
 pub(super) struct Names {
