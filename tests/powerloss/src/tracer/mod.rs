@@ -8,7 +8,7 @@ mod recorder;
 mod tracee;
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{HashMap, HashSet, VecDeque},
     path::Path,
     process::Command,
     sync::mpsc,
@@ -65,7 +65,7 @@ pub fn run(command: &mut Command, root: &Path, journal: &Path, limit: Duration) 
         }
         late
     });
-    let mut tracer = Tracer { recorder, known: HashSet::new(), intents: HashMap::new(), exiting: false };
+    let mut tracer = Tracer::new(recorder);
     let end = tracer.drive(child);
     if end.is_err() {
         // The program is stopped in the middle of a call; it dies with its tracer otherwise, but not yet.
@@ -114,11 +114,21 @@ struct Tracer {
     known: HashSet<Pid>,
     /// What the threads that are within a call will have done.
     intents: HashMap<Pid, Intent>,
+    /// The thread that is changing something. There is one at a time: which of two calls came first could not be
+    /// told from the order in which they return.
+    changing: Option<Pid>,
+    /// Threads that are held until they may.
+    held: VecDeque<Pid>,
     /// Whether the program has asked for its own end.
     exiting: bool,
 }
 
 impl Tracer {
+    fn new(recorder: Recorder) -> Self {
+        let (known, intents, held) = (HashSet::new(), HashMap::new(), VecDeque::new());
+        Self { recorder, known, intents, changing: None, held, exiting: false }
+    }
+
     /// Lets the program run from stop to stop until none of its threads is left.
     fn drive(&mut self, child: Pid) -> Result<End> {
         let mut end = None;
@@ -132,14 +142,14 @@ impl Tracer {
                 Err(error) => return Err(error.into()),
             };
             match status {
-                WaitStatus::Exited(process, code) if process == child => end = Some(End::Exited(code)),
-                WaitStatus::Signaled(process, signal, _) if process == child => {
+                WaitStatus::Exited(thread, _) | WaitStatus::Signaled(thread, ..) if thread != child => {
+                    self.release(thread)?;
+                }
+                WaitStatus::Exited(_, code) => end = Some(End::Exited(code)),
+                WaitStatus::Signaled(_, signal, _) => {
                     end = Some(End::Signalled(signal as i32));
                 }
-                WaitStatus::Exited(..)
-                | WaitStatus::Signaled(..)
-                | WaitStatus::Continued(_)
-                | WaitStatus::StillAlive => {}
+                WaitStatus::Continued(_) | WaitStatus::StillAlive => {}
                 WaitStatus::Stopped(thread, signal) => self.stopped(thread, child, signal)?,
                 WaitStatus::PtraceEvent(thread, _, libc::PTRACE_EVENT_SECCOMP) => self.entered(thread)?,
                 WaitStatus::PtraceEvent(thread, _, _) => resume(ptrace::cont(thread, None))?,
@@ -179,6 +189,14 @@ impl Tracer {
         if matches!(intent, Intent::Nothing) {
             return resume(ptrace::cont(thread, None));
         }
+        if !matches!(intent, Intent::Sync(_)) {
+            if self.changing.is_some() {
+                // It is looked at once more when it may go on: what it meets may be another by then.
+                self.held.push_back(thread);
+                return Ok(());
+            }
+            self.changing = Some(thread);
+        }
         self.intents.insert(thread, intent);
         resume(ptrace::syscall(thread, None))
     }
@@ -193,7 +211,23 @@ impl Tracer {
             Err(_) if self.exiting => drop(self.intents.insert(thread, intent)),
             Err(error) => return Err(error),
         }
+        self.release(thread)?;
         resume(ptrace::cont(thread, None))
+    }
+
+    /// A thread has done its change, or is gone: the next one may do its own.
+    fn release(&mut self, thread: Pid) -> Result<()> {
+        self.held.retain(|held| *held != thread);
+        if self.changing != Some(thread) {
+            return Ok(());
+        }
+        self.changing = None;
+        // Each thread is held once at most, so this ends.
+        while self.changing.is_none() {
+            let Some(next) = self.held.pop_front() else { break };
+            self.entered(next)?;
+        }
+        Ok(())
     }
 }
 
