@@ -25,6 +25,7 @@ mod linux {
         workload::{
             self,
             engine::{Engine, Syncs},
+            stray::{self, Stray},
         },
     };
 
@@ -44,7 +45,7 @@ mod linux {
         /// Leave the directory and the trace of rounds that failed here.
         #[arg(long)]
         keep: Option<PathBuf>,
-        /// Let the store's syncs of files do nothing, to see the rig find losses (sled only where redb syncs by itself).
+        /// Let the store's syncs of files do nothing, to see the rig find losses.
         #[arg(long)]
         without_sync: bool,
         #[command(subcommand)]
@@ -59,13 +60,28 @@ mod linux {
             /// What to do, as JSON.
             orders: String,
         },
+        /// A program that tries to get past the tracer.
+        #[command(hide = true)]
+        Stray {
+            /// What it tries.
+            what: Stray,
+            /// Where.
+            directory: PathBuf,
+        },
     }
 
     pub(crate) fn main() -> Result<ExitCode> {
         let arguments = Arguments::parse();
-        if let Some(Internal::Life { orders }) = arguments.internal {
-            workload::live(&serde_json::from_str(&orders)?)?;
-            return Ok(ExitCode::SUCCESS);
+        match arguments.internal {
+            Some(Internal::Life { orders }) => {
+                workload::live(&serde_json::from_str(&orders)?)?;
+                return Ok(ExitCode::SUCCESS);
+            }
+            Some(Internal::Stray { what, directory }) => {
+                stray::try_in(what, &directory)?;
+                return Ok(ExitCode::SUCCESS);
+            }
+            None => {}
         }
         let settings = Settings {
             engine: arguments.engine.context("--engine is missing")?,

@@ -169,8 +169,7 @@ fn write_evidence(
     let mut text = format!("{verdict:#?}\n{:#?}\n{}\n", life.plan, life.stderr);
     text += &listing("the run after the cut", &life.trace);
     if let Some((trace, cut)) = before {
-        text += &format!("{cut:#?}\n");
-        text += &listing("the run before the cut", trace);
+        text += &listing(&format!("the run before {cut:?}"), trace);
     }
     Ok(std::fs::write(place.join("report.txt"), text)?)
 }

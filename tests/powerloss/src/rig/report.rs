@@ -136,8 +136,8 @@ impl Report {
     }
 }
 
-fn row(model: &str, crash: &str, outcomes: Outcomes) -> [String; 8] {
+fn row(model: &str, crash: &str, outcomes: Outcomes) -> Vec<String> {
     let Outcomes { rounds, refused, lost, torn, foreign, failed } = outcomes;
-    let [a, b, c, d, e, f] = [rounds, refused, lost, torn, foreign, failed].map(|count| count.to_string());
-    [model.to_owned(), crash.to_owned(), a, b, c, d, e, f]
+    let counts = [rounds, refused, lost, torn, foreign, failed].map(|count| count.to_string());
+    [model.to_owned(), crash.to_owned()].into_iter().chain(counts).collect()
 }

@@ -73,7 +73,7 @@ impl Recorder {
         let [a, b, c, d, _, _] = call.arguments;
         let here = libc::AT_FDCWD;
         match call.number {
-            libc::SYS_openat => self.open(tracee.path(call.int(0), b)?, call.int(2)),
+            libc::SYS_openat => self.open(&tracee.path(call.int(0), b)?, call.int(2)),
             libc::SYS_write => self.write(tracee, call.int(0), None, || tracee.bytes(b, c)),
             libc::SYS_pwrite64 => self.write(tracee, call.int(0), Some(d), || tracee.bytes(b, c)),
             libc::SYS_writev => self.write(tracee, call.int(0), None, || tracee.gathered(b, c)),
@@ -107,9 +107,9 @@ impl Recorder {
         b: u64,
     ) -> Result<Intent> {
         match number {
-            libc::SYS_open => self.open(tracee.path(here, a)?, call.int(1)),
+            libc::SYS_open => self.open(&tracee.path(here, a)?, call.int(1)),
             libc::SYS_creat => {
-                self.open(tracee.path(here, a)?, libc::O_CREAT | libc::O_WRONLY | libc::O_TRUNC)
+                self.open(&tracee.path(here, a)?, libc::O_CREAT | libc::O_WRONLY | libc::O_TRUNC)
             }
             libc::SYS_mkdir => Ok(self.make_directory(&tracee.path(here, a)?)),
             libc::SYS_unlink => Ok(self.remove(&tracee.path(here, a)?, 0)),
@@ -204,8 +204,8 @@ impl Recorder {
         }
     }
 
-    fn open(&self, path: PathBuf, flags: i32) -> Result<Intent> {
-        let Some(path) = self.watched(&path) else { return Ok(Intent::Nothing) };
+    fn open(&self, path: &Path, flags: i32) -> Result<Intent> {
+        let Some(path) = self.watched(path) else { return Ok(Intent::Nothing) };
         // O_SYNC contains O_DSYNC, O_TMPFILE contains O_DIRECTORY.
         if flags & libc::O_DSYNC != 0 || flags & libc::O_TMPFILE == libc::O_TMPFILE {
             bail!("{} is opened with flags {flags:o}, which the rig does not model", path.display());

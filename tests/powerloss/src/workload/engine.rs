@@ -3,7 +3,10 @@
 use std::{fmt, fs::File, io, path::Path, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
-use stepwell_store::{Backend, Disk, OpenError, RealDisk, SledBackend, SledOptions};
+use stepwell_store::{
+    Backend, Disk, OpenError, OpenOptions, RealDisk, RedbBackend, RedbOptions, SledBackend, SledOptions,
+    VerifyOnOpen,
+};
 
 /// How long opening may take; far beyond what these small stores need, within the time that the rig allows a run.
 const OPEN_LIMIT: Duration = Duration::from_secs(20);
@@ -13,12 +16,15 @@ const OPEN_LIMIT: Duration = Duration::from_secs(20);
 pub enum Engine {
     /// sled with an fdatasync of our own.
     Sled,
+    /// redb, which syncs its file itself, through the same seam.
+    Redb,
 }
 
 impl fmt::Display for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sled => f.write_str("sled"),
+            Self::Redb => f.write_str("redb"),
         }
     }
 }
@@ -43,15 +49,14 @@ pub fn open(
         Syncs::Real => Arc::new(RealDisk),
         Syncs::Skipped => Arc::new(NoSync),
     };
-    match engine {
-        Engine::Sled => {
-            let mut options = SledOptions::new(directory.join("store"));
-            options.cache_bytes = cache_bytes;
-            options.open_limit = OPEN_LIMIT;
-            options.disk = disk;
-            Ok(Arc::new(SledBackend::open(options)?))
+    let verify = VerifyOnOpen::Always;
+    let options = OpenOptions { cache_bytes, open_limit: OPEN_LIMIT, verify, disk, ..OpenOptions::default() };
+    Ok(match engine {
+        Engine::Sled => Arc::new(SledBackend::open(SledOptions::with(directory.join("store"), options))?),
+        Engine::Redb => {
+            Arc::new(RedbBackend::open(RedbOptions::with(directory.join("store.redb"), options))?)
         }
-    }
+    })
 }
 
 /// A disk that pretends to have synced files.

@@ -6,5 +6,6 @@
 pub mod engine;
 mod life;
 pub mod plan;
+pub mod stray;
 
 pub use life::{Ending, Orders, live};

@@ -102,7 +102,9 @@ impl Plan {
         let mut value = vec![0; bytes];
         self.random(task, step, "value").fill(&mut value);
         // Values of one step differ in more than their stamps.
-        value.iter_mut().for_each(|byte| *byte ^= number);
+        for byte in &mut value {
+            *byte ^= number;
+        }
         for (piece, stretch) in (0..).zip(value.chunks_mut(STAMP_EVERY)) {
             if let Some(place) = stretch.first_chunk_mut() {
                 *place = self.stamp(task, step, number, piece);
