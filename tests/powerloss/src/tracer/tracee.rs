@@ -41,6 +41,11 @@ impl Tracee {
         Ok(call_of(&ptrace::getregs(self.0).context("reading registers")?))
     }
 
+    /// Whether it is still there: a thread that is killed leaves its stop.
+    pub(super) fn is_stopped(self) -> bool {
+        ptrace::getregs(self.0).is_ok()
+    }
+
     /// What the call that it has done returned; none for an error.
     pub(super) fn returned(self) -> Result<Option<u64>> {
         let value = result_of(&ptrace::getregs(self.0).context("reading registers")?);
