@@ -14,6 +14,7 @@ pub mod journal;
 pub mod judge;
 mod load;
 pub mod machines;
+pub mod population;
 pub mod rounds;
 pub mod violation;
 

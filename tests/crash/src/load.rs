@@ -30,13 +30,15 @@ pub(crate) struct Round<'a> {
     pub(crate) journal: &'a Journal,
     /// Executions to start.
     pub(crate) numbers: &'a [usize],
-    /// Set before the kill: from then on connections break.
-    pub(crate) killed: &'a AtomicBool,
+    /// Set before the fault that ends the server: from then on connections break, and nothing is held against them.
+    pub(crate) may_break: &'a AtomicBool,
+    /// Set when the load shall end.
+    pub(crate) ended: &'a AtomicBool,
 }
 
 impl Round<'_> {
-    /// Runs the load; `kill` decides when it ends, and must kill the server.
-    pub(crate) fn run(&self, administration: &mut Administration, random: &mut Rng, kill: impl FnOnce()) {
+    /// Runs the load; `fault` decides when it ends.
+    pub(crate) fn run(&self, administration: &mut Administration, random: &mut Rng, fault: impl FnOnce()) {
         let next = &AtomicUsize::new(0);
         std::thread::scope(|scope| {
             for _ in 0..STARTERS {
@@ -46,7 +48,7 @@ impl Round<'_> {
             let (reader, changer) = (random.fork(), random.fork());
             scope.spawn(move || self.read_until_killed(reader));
             scope.spawn(move || self.change_until_killed(administration, changer));
-            kill();
+            fault();
         });
     }
 
@@ -64,7 +66,7 @@ impl Round<'_> {
     }
 
     fn read_until_killed(&self, mut random: Rng) {
-        while !self.killed.load(Ordering::SeqCst) {
+        while !self.ended.load(Ordering::SeqCst) {
             let number = self.numbers[random.usize(..self.numbers.len())];
             let Some(arn) = self.journal.arn(number) else {
                 std::thread::yield_now();
@@ -91,7 +93,7 @@ impl Round<'_> {
     }
 
     fn change_until_killed(&self, administration: &mut Administration, mut random: Rng) {
-        while !self.killed.load(Ordering::SeqCst) {
+        while !self.ended.load(Ordering::SeqCst) {
             match administration.change(self.client, &mut random) {
                 Ok(()) => {}
                 Err(CallFailure::Broken(reason)) => return self.broken(&reason),
@@ -103,7 +105,7 @@ impl Round<'_> {
     }
 
     fn broken(&self, reason: &str) {
-        if !self.killed.load(Ordering::SeqCst) {
+        if !self.may_break.load(Ordering::SeqCst) {
             let violation = Violation::new("the connection", "answers while the server runs", reason);
             self.journal.violate(violation);
         }

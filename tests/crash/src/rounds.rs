@@ -152,7 +152,8 @@ impl Run {
             if self.random.u32(..SHORT_LIVES) == 0 { SHORT_MILLISECONDS } else { LIFE_MILLISECONDS };
         let life = Duration::from_millis(self.random.u64(milliseconds));
         let (client, killed) = (self.server.client(), AtomicBool::new(false));
-        let round = Round { client: &client, journal: &self.journal, numbers: &numbers, killed: &killed };
+        let (journal, may_break, ended) = (&self.journal, &killed, &killed);
+        let round = Round { client: &client, journal, numbers: &numbers, may_break, ended };
         let server = &mut self.server;
         round.run(&mut self.administration, &mut self.random, || {
             // The random moment itself; nothing is synchronised by it.
