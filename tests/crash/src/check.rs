@@ -57,7 +57,7 @@ fn repeat_starts(
 ) -> Result<(), CallFailure> {
     let named = open.iter().filter(|(number, _)| journal::name(*number).is_some());
     for (number, arn) in named.take(REPEATS) {
-        load::start(client, journal, *number).map_err(CallFailure::Broken)?;
+        load::start(client, journal, *number)?;
         let Some(mut request) = journal.request(*number) else { continue };
         request["input"] = json!(json!({"other": random.u64(..)}).to_string());
         match client.call("StartExecution", &request) {
@@ -72,7 +72,7 @@ fn repeat_starts(
 /// Starts again what was never answered, waits until every execution has ended, and judges each.
 pub fn settle(client: &Client, journal: &Journal) -> Result<(), CallFailure> {
     for number in journal.unanswered() {
-        load::start(client, journal, number).map_err(CallFailure::Broken)?;
+        load::start(client, journal, number)?;
     }
     adopt(client, journal)?;
     let deadline = Instant::now() + END_LIMIT;

@@ -49,10 +49,16 @@ pub fn name(event: &Value) -> String {
             return name.to_owned();
         }
     }
-    let members = event.as_object().into_iter().flatten();
-    let index =
-        members.filter(|(member, _)| member.starts_with("mapIteration")).map(|(_, value)| &value["index"]);
-    index.last().map_or_else(String::new, Value::to_string)
+    for details in [
+        "mapIterationStartedEventDetails",
+        "mapIterationSucceededEventDetails",
+        "mapIterationFailedEventDetails",
+    ] {
+        if let Some(index) = event[details]["index"].as_u64() {
+            return index.to_string();
+        }
+    }
+    String::new()
 }
 
 /// The idempotency keys that tasks have told, in order.
@@ -133,6 +139,9 @@ fn keys(description: &Value, history: &[Value]) -> Vec<String> {
 mod tests {
     use super::*;
 
+    /// Breaks a history.
+    type Spoil<'a> = &'a dyn Fn(&mut Vec<Value>);
+
     fn event(id: u64, cause: u64, kind: &str) -> Value {
         json!({"id": id, "previousEventId": cause, "type": kind, "timestamp": 1.0})
     }
@@ -147,7 +156,7 @@ mod tests {
     fn a_sound_history_has_no_problems_and_a_broken_one_has() {
         let description = json!({"status": "SUCCEEDED"});
         assert_eq!(problems(&description, &sound()), Vec::<String>::new());
-        let spoil: [&dyn Fn(&mut Vec<Value>); 6] = [
+        let spoil: [Spoil; 6] = [
             &|events| drop(events.remove(2)),
             &|events| drop(events.pop()),
             &|events| events[2]["timestamp"] = json!(0.5),

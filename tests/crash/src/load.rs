@@ -56,8 +56,15 @@ impl Round<'_> {
         while let Some(number) = self.numbers.get(next.fetch_add(1, Ordering::SeqCst)) {
             let times = 1 + usize::from(journal::name(*number).is_some() && random.usize(..REPEATED) == 0);
             for _ in 0..times {
-                if let Err(reason) = start(self.client, self.journal, *number) {
-                    return self.broken(&reason);
+                match start(self.client, self.journal, *number) {
+                    Ok(()) => {}
+                    Err(CallFailure::Broken(reason)) => return self.broken(&reason),
+                    Err(CallFailure::Refused(refusal)) => {
+                        self.refused(
+                            &format!("the start of {number} ({})", Kind::of(*number).name()),
+                            &refusal,
+                        );
+                    }
                 }
             }
             // Spreads the starts over the life of the server; nothing is synchronised by it.
@@ -112,7 +119,9 @@ impl Round<'_> {
     }
 
     fn refused(&self, about: &str, refusal: &Refusal) {
-        if !is_busy(refusal) {
+        // A server that is going down may say so.
+        let going_down = self.may_break.load(Ordering::SeqCst) && refusal.status >= 500;
+        if !is_busy(refusal) && !going_down {
             self.journal.violate(Violation::new(about, "acknowledged", format!("{refusal:?}")));
         }
     }
@@ -123,12 +132,11 @@ fn is_busy(refusal: &Refusal) -> bool {
     refusal.code == "ThrottlingException"
 }
 
-/// Sends one start. The error says how the connection broke.
-pub(crate) fn start(client: &Client, journal: &Journal, number: usize) -> Result<(), String> {
+/// Sends one start. A request for patience is no error; whether what was sent is carried out stays open then.
+pub(crate) fn start(client: &Client, journal: &Journal, number: usize) -> Result<(), CallFailure> {
     let (request, repeated) = journal.send(number);
     match client.call("StartExecution", &request) {
         Ok(started) => journal.acknowledge(number, &started),
-        Err(CallFailure::Broken(reason)) => return Err(reason),
         // Only an earlier try of ours can have taken the name; its execution has ended by now.
         Err(CallFailure::Refused(refusal)) if repeated && refusal.code == "ExecutionAlreadyExists" => {
             if journal.arn(number).is_none() {
@@ -136,10 +144,7 @@ pub(crate) fn start(client: &Client, journal: &Journal, number: usize) -> Result
             }
         }
         Err(CallFailure::Refused(refusal)) if is_busy(&refusal) => {}
-        Err(CallFailure::Refused(refusal)) => {
-            let about = format!("the start of {number} ({})", Kind::of(number).name());
-            journal.violate(Violation::new(about, "accepted", format!("{refusal:?}")));
-        }
+        Err(failure) => return Err(failure),
     }
     Ok(())
 }

@@ -62,12 +62,20 @@ impl Population {
     fn load(&mut self, count: usize, random: &mut Rng, fault: impl FnOnce(&mut Server), breaks: bool) {
         let numbers: Vec<usize> = (self.next..self.next + count).collect();
         self.next += count;
-        let (client, may_break, ended) = (self.server.client(), AtomicBool::new(breaks), AtomicBool::new(false));
-        let round = Round { client: &client, journal: &self.journal, numbers: &numbers, may_break: &may_break, ended: &ended };
+        let (client, may_break, ended) =
+            (self.server.client(), AtomicBool::new(breaks), AtomicBool::new(false));
+        let round = Round {
+            client: &client,
+            journal: &self.journal,
+            numbers: &numbers,
+            may_break: &may_break,
+            ended: &ended,
+        };
         let server = &mut self.server;
         round.run(&mut self.administration, random, || {
+            // Set also when the fault panics: the load must not go on for ever then.
+            let _ends = Ends(&ended);
             fault(server);
-            ended.store(true, Ordering::SeqCst);
         });
     }
 
@@ -94,9 +102,12 @@ impl Population {
     pub fn assert_whole(&mut self) -> Figures {
         let client = self.server.client();
         let other = self.administration.check(&client).expect("the secrets and machines");
-        other.into_iter().for_each(|violation| self.journal.violate(violation));
+        for violation in other {
+            self.journal.violate(violation);
+        }
         self.start(machines::KINDS.len()).expect("new work is accepted");
-        let checked = check::settle(&client, &self.journal).and_then(|()| check::lists(&client, &self.journal));
+        let checked =
+            check::settle(&client, &self.journal).and_then(|()| check::lists(&client, &self.journal));
         checked.and_then(|()| check::all_again(&client, &self.journal)).expect("answers");
         self.assert_no_violation();
         let figures = self.journal.figures();
@@ -109,6 +120,15 @@ impl Population {
     pub fn assert_no_violation(&self) {
         let violations: Vec<String> = self.journal.violations().iter().map(Violation::to_string).collect();
         assert!(violations.is_empty(), "{} violations:\n{}", violations.len(), violations.join("\n"));
+    }
+}
+
+/// Sets its flag when dropped.
+struct Ends<'a>(&'a AtomicBool);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
     }
 }
 

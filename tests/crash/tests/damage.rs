@@ -118,7 +118,10 @@ fn meet(population: &mut Population, sleepers: &[String], context: &str) -> Outc
         Ok(refused) if refused.is_empty() => Outcome::Unchanged,
         Ok(refused) => {
             for (about, refusal) in refused {
-                assert!(refusal.status >= 500 && refusal.message.len() > 20, "{context}: {about}: {refusal:?}");
+                assert!(
+                    refusal.status >= 500 && refusal.message.len() > 20,
+                    "{context}: {about}: {refusal:?}"
+                );
             }
             Outcome::ErrorsForSome
         }
@@ -126,7 +129,11 @@ fn meet(population: &mut Population, sleepers: &[String], context: &str) -> Outc
             // It must have ended by itself, and have said why.
             let status = population.server.wait_for_end();
             let said = population.server.output()[already..].to_owned();
-            assert_says_what_to_do(population.server.data(), &said, &format!("{context} ({status}, {reason})"));
+            assert_says_what_to_do(
+                population.server.data(),
+                &said,
+                &format!("{context} ({status}, {reason})"),
+            );
             Outcome::Ended
         }
     }
@@ -209,7 +216,8 @@ fn apply(path: &Path, length: u64, damage: Damage, random: &mut Rng) {
         }
         Damage::Range | Damage::Zeros => {
             let at = random.u64(..length);
-            let mut bytes = vec![0; usize::try_from(random.u64(1..=RANGE_BYTES.min(length - at))).expect("a page")];
+            let mut bytes =
+                vec![0; usize::try_from(random.u64(1..=RANGE_BYTES.min(length - at))).expect("a page")];
             if matches!(damage, Damage::Range) {
                 random.fill(&mut bytes);
             }

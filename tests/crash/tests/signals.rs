@@ -21,7 +21,9 @@ const SLACK_SECONDS: f64 = 0.001_5;
 
 /// On every engine that the server offers.
 fn on_each_engine(test: &str, run: impl Fn(&mut Population, &mut Rng)) {
-    for engine in ENGINES.into_iter().filter(|engine| engine.offered_or_skipped(&format!("{test} on {engine}"))) {
+    for engine in
+        ENGINES.into_iter().filter(|engine| engine.offered_or_skipped(&format!("{test} on {engine}")))
+    {
         run_on(engine, test, &run);
     }
 }

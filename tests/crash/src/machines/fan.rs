@@ -45,7 +45,7 @@ pub(super) fn definition() -> Value {
 
 /// Also the input of the same machine in JSONata.
 pub(super) fn input(number: usize) -> Value {
-    let items: Vec<usize> = (0..1 + number / 5 % ITEMS).collect();
+    let items: Vec<usize> = (0..=number / 5 % ITEMS).collect();
     json!({"number": number, "items": items})
 }
 
