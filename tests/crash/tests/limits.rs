@@ -2,14 +2,12 @@
 //!
 //! It waits, refuses, or ends with the reason; nothing acknowledged is lost, and it works again when there is enough.
 
-use fastrand::Rng;
 use serde_json::json;
 use std::net::TcpStream;
 use std::time::Duration;
 use stepwell_crash::engine::{ENGINES, Engine};
 use stepwell_crash::machines::Kind;
-use stepwell_crash::population::Population;
-use stepwell_crash::seed;
+use stepwell_crash::population::{Population, sleepers, slept};
 use stepwell_it::{CallFailure, announce, soon};
 
 /// File descriptors of a server that works, and not many more.
@@ -33,23 +31,21 @@ fn a_server_without_descriptors_loses_nothing_and_works_again() {
     let mut setup = Engine::Sled.setup(&directory.path().join("data"));
     setup.wrapper = words(&["prlimit", &format!("--nofile={DESCRIPTORS}:{DESCRIPTORS}")]);
     let mut population = Population::new(setup);
-    let mut random = Rng::with_seed(seed("descriptors"));
     let endpoint = population.server.client().endpoint().trim_start_matches("http://").to_owned();
-    population.under_load_breaking(40, &mut random, |server| {
-        let idle: Vec<TcpStream> =
-            (0..CONNECTIONS).map_while(|_| TcpStream::connect(&endpoint).ok()).collect();
-        announce(&format!("descriptors: {} idle connections", idle.len()));
-        // The time in which timers fire and tasks end without a descriptor; nothing is synchronised by it.
-        std::thread::sleep(Duration::from_secs(2));
-        drop(idle);
-        if !server.runs() {
-            let said = server.output();
-            assert!(!said.contains("panicked"), "{said}");
-            let last = said.lines().last().unwrap_or_default();
-            assert!(last.starts_with("stepwell:") && last.contains("Too many open files"), "{said}");
-            announce(&format!("descriptors: the server ended: {last}"));
-        }
-    });
+    // Their timers fire while there is no descriptor left; no tasks, which may fail for want of one.
+    let arns = sleepers(&population.server.client(), 1, 20);
+    let idle: Vec<TcpStream> = (0..CONNECTIONS).map_while(|_| TcpStream::connect(&endpoint).ok()).collect();
+    announce(&format!("descriptors: {} idle connections", idle.len()));
+    // The time in which that happens; nothing is synchronised by it.
+    std::thread::sleep(Duration::from_secs(2));
+    drop(idle);
+    if !population.server.runs() {
+        let said = population.server.output();
+        assert!(!said.contains("panicked"), "{said}");
+        let last = said.lines().last().unwrap_or_default();
+        assert!(last.starts_with("stepwell:") && last.contains("Too many open files"), "{said}");
+        announce(&format!("descriptors: the server ended: {last}"));
+    }
     if !population.server.runs() {
         population.server.restart();
     }
@@ -57,6 +53,10 @@ fn a_server_without_descriptors_loses_nothing_and_works_again() {
     soon("an answer after the idle connections are gone", || {
         client.send("GET", "/healthz", &[], b"").ok().filter(|reply| reply.status == 200)
     });
+    for arn in &arns {
+        assert_eq!(client.ended(arn, Duration::from_mins(1))["status"], "SUCCEEDED");
+        slept(&client, arn);
+    }
     population.assert_whole();
 }
 
