@@ -22,6 +22,9 @@ const ADDRESS: &str = "http://127.0.0.1:";
 /// How much of its output is printed when a test fails, in bytes.
 const SHOWN_OUTPUT_BYTES: usize = 32 << 10;
 
+/// The store of a server that is not told otherwise; see [`Setup::store`].
+const DEFAULT_STORE: &str = "sled:{data}";
+
 /// How to start a server.
 #[derive(Clone, Debug, Default)]
 pub struct Setup {
@@ -29,6 +32,21 @@ pub struct Setup {
     pub data: Option<PathBuf>,
     /// Flags of `serve` besides the address and the store.
     pub flags: Vec<String>,
+    /// What `--store` is given, `{data}` standing for the data directory; sled in that directory if empty.
+    pub store: String,
+    /// Program and arguments that execute the server, such as `prlimit --nofile=64`. It must not fork: signals go to
+    /// the process that was started.
+    pub wrapper: Vec<String>,
+    /// Environment variables of the server.
+    pub environment: Vec<(String, String)>,
+}
+
+/// What every start of one server has in common.
+#[derive(Debug)]
+struct Launch {
+    data: PathBuf,
+    setup: Setup,
+    output: PathBuf,
 }
 
 /// A child process that is killed when dropped, on whatever way.
@@ -40,10 +58,9 @@ struct Process(Child);
 pub struct Server {
     process: Process,
     client: Client,
-    data: PathBuf,
-    flags: Vec<String>,
+    launch: Launch,
     /// Holds the output, and the data if no directory was given.
-    temporary: TempDir,
+    _temporary: TempDir,
 }
 
 impl Setup {
@@ -59,11 +76,16 @@ impl Setup {
     /// # Panics
     /// If it does not; the message holds its output.
     pub fn start(self) -> Server {
+        self.try_start().unwrap_or_else(|reason| panic!("{reason}"))
+    }
+
+    /// [`Setup::start`] where the server may refuse to start: the error holds its exit status and what it said.
+    pub fn try_start(self) -> Result<Server, String> {
         let temporary = tempfile::tempdir().expect("a temporary directory");
-        let data = self.data.unwrap_or_else(|| temporary.path().join("data"));
-        let started = start(&data, &self.flags, &temporary.path().join("output"));
-        let (process, client) = started.unwrap_or_else(|reason| panic!("{reason}"));
-        Server { process, client, data, flags: self.flags, temporary }
+        let data = self.data.clone().unwrap_or_else(|| temporary.path().join("data"));
+        let launch = Launch { data, setup: self, output: temporary.path().join("output") };
+        let (process, client) = launch.start()?;
+        Ok(Server { process, client, launch, _temporary: temporary })
     }
 }
 
@@ -80,7 +102,7 @@ impl Server {
 
     /// The data directory.
     pub fn data(&self) -> &Path {
-        &self.data
+        &self.launch.data
     }
 
     /// Process id.
@@ -90,7 +112,7 @@ impl Server {
 
     /// Everything that it wrote so far, standard output and standard error, over all its starts.
     pub fn output(&self) -> String {
-        read(&self.temporary.path().join("output"))
+        read(&self.launch.output)
     }
 
     /// Kills it as `kill -9` does: it gets no chance to do anything.
@@ -113,15 +135,14 @@ impl Server {
     /// [`Server::restart`] where the server may refuse to start: the error holds its exit status and what it said.
     pub fn try_restart(&mut self) -> Result<Client, String> {
         assert!(!self.runs(), "the server still runs");
-        let output = self.temporary.path().join("output");
-        (self.process, self.client) = start(&self.data, &self.flags, &output)?;
+        (self.process, self.client) = self.launch.start()?;
         Ok(self.client())
     }
 
     /// Starts it again and kills it after `life`, wherever its start has got by then; it must have ended before.
     pub fn stumble(&mut self, life: Duration) {
         assert!(!self.runs(), "the server still runs");
-        self.process = spawn(&self.data, &self.flags, &self.temporary.path().join("output"));
+        self.process = self.launch.spawn();
         // The moment of the kill itself; nothing is synchronised by it.
         std::thread::sleep(life);
         self.kill9();
@@ -133,13 +154,35 @@ impl Server {
     /// If it does not end.
     pub fn terminate(&mut self) -> ExitStatus {
         self.ask_to_stop();
-        eventually(STOP_LIMIT, "the server's end after SIGTERM", || self.process.ended())
+        self.wait_for_end()
     }
 
     /// Sends SIGTERM and does not wait.
     pub fn ask_to_stop(&self) {
+        self.signal(Signal::TERM);
+    }
+
+    /// Waits for the end that something else has brought about.
+    ///
+    /// # Panics
+    /// If it does not end.
+    pub fn wait_for_end(&mut self) -> ExitStatus {
+        eventually(STOP_LIMIT, "the server's end", || self.process.ended())
+    }
+
+    /// Stops its clocks, as SIGSTOP does: it neither runs nor ends until [`Server::resume`].
+    pub fn pause(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Lets it go on after [`Server::pause`].
+    pub fn resume(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    fn signal(&self, signal: Signal) {
         let process = i32::try_from(self.process.0.id()).ok().and_then(Pid::from_raw);
-        kill_process(process.expect("the child's process id"), Signal::TERM).expect("the signal");
+        kill_process(process.expect("the child's process id"), signal).expect("the signal");
     }
 
     /// Whether the process still runs.
@@ -158,7 +201,7 @@ impl Server {
 
     /// Runs a second server process with the same data and waits for its end: for tests of what it refuses.
     pub fn rival(&self) -> std::process::Output {
-        command(&self.data, &self.flags).output().expect("the second server")
+        self.launch.command().output().expect("the second server")
     }
 
     /// Runs a client command of the binary against this server.
@@ -195,13 +238,43 @@ impl Drop for Server {
     }
 }
 
-/// The `serve` command on a free port.
-fn command(data: &Path, flags: &[String]) -> Command {
-    let mut command = Command::new(server_binary());
-    clean_environment(&mut command);
-    command.args(["serve", "--listen", "127.0.0.1:0", "--store"]);
-    command.arg(format!("sled:{}", data.display())).args(flags);
-    command
+impl Launch {
+    /// The `serve` command on a free port.
+    fn command(&self) -> Command {
+        let setup = &self.setup;
+        let words = setup.wrapper.iter().map(PathBuf::from).chain([server_binary()]);
+        let words: Vec<PathBuf> = words.collect();
+        let mut command = Command::new(&words[0]);
+        clean_environment(&mut command);
+        command.envs(setup.environment.iter().map(|(name, value)| (name, value))).args(&words[1..]);
+        let store = if setup.store.is_empty() { DEFAULT_STORE } else { &setup.store };
+        command.args(["serve", "--listen", "127.0.0.1:0", "--store"]);
+        command.arg(store.replace("{data}", &self.data.to_string_lossy())).args(&setup.flags);
+        command
+    }
+
+    fn spawn(&self) -> Process {
+        let file = OpenOptions::new().create(true).append(true).open(&self.output).expect("the output file");
+        let mut command = self.command();
+        command.stdout(file.try_clone().expect("a second handle")).stderr(file);
+        Process(command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}")))
+    }
+
+    /// Starts a server and waits until it answers. The error is what it said if it ended instead.
+    fn start(&self) -> Result<(Process, Client), String> {
+        let before = read(&self.output).len();
+        let mut process = self.spawn();
+        let client = eventually(START_LIMIT, "the server's first answer", || {
+            if let Some(status) = process.ended() {
+                let said = &read(&self.output)[before..];
+                return Some(Err(format!("the server ended with {status} instead of answering:\n{said}")));
+            }
+            let client = Client::new(&address(&read(&self.output)[before..])?);
+            let healthy = client.send("GET", "/healthz", &[], b"").is_ok_and(|reply| reply.status == 200);
+            healthy.then_some(Ok(client))
+        })?;
+        Ok((process, client))
+    }
 }
 
 /// Settings of whoever runs the tests must not reach the server.
@@ -212,29 +285,6 @@ fn clean_environment(command: &mut Command) {
         }
     }
     command.env("NO_COLOR", "1").stdin(Stdio::null());
-}
-
-fn spawn(data: &Path, flags: &[String], output: &Path) -> Process {
-    let file = OpenOptions::new().create(true).append(true).open(output).expect("the output file");
-    let mut command = command(data, flags);
-    command.stdout(file.try_clone().expect("a second handle")).stderr(file);
-    Process(command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}")))
-}
-
-/// Starts a server and waits until it answers. The error is what it said if it ended instead.
-fn start(data: &Path, flags: &[String], output: &Path) -> Result<(Process, Client), String> {
-    let before = read(output).len();
-    let mut process = spawn(data, flags, output);
-    let client = eventually(START_LIMIT, "the server's first answer", || {
-        if let Some(status) = process.ended() {
-            let said = &read(output)[before..];
-            return Some(Err(format!("the server ended with {status} instead of answering:\n{said}")));
-        }
-        let client = Client::new(&address(&read(output)[before..])?);
-        let healthy = client.send("GET", "/healthz", &[], b"").is_ok_and(|reply| reply.status == 200);
-        healthy.then_some(Ok(client))
-    })?;
-    Ok((process, client))
 }
 
 /// The address in the server's first lines, once the line with it is complete.

@@ -5,10 +5,10 @@
 //! often a task ran.
 
 use serde_json::{Value, json};
-use stepwell_it::{Client, Visit, function_arn, guest, linear_history_problems, machine_arn, stub, visits};
+use stepwell_it::{Client, Visit, function_arn, guest, linear_history_problems, stub, visits};
 
 /// Name of the machine.
-pub(crate) const MACHINE: &str = "survivor";
+pub(super) const MACHINE: &str = "survivor";
 
 /// Lengths of the slow task, in milliseconds.
 const NAPS: [usize; 3] = [50, 200, 400];
@@ -42,8 +42,8 @@ struct Expected {
     path: Vec<Visit>,
 }
 
-/// Uploads the modules and creates the machine.
-pub(crate) fn install(client: &Client) {
+/// Uploads the modules.
+pub(super) fn install(client: &Client) {
     for milliseconds in NAPS {
         #[expect(clippy::cast_precision_loss, reason = "a few hundred")]
         let seconds = milliseconds as f64 / 1_000.0;
@@ -51,13 +51,11 @@ pub(crate) fn install(client: &Client) {
         client.install(&format!("nap-{milliseconds}"), &stub(&behaviour));
     }
     client.install("charge-card", &guest("charge_card"));
-    client.install("echo", &guest("stub"));
     let broken = json!({"behaviour": "raise", "error": "Broken", "cause": "broken on purpose"});
     client.install("broken", &stub(&broken));
-    client.create_machine(MACHINE, &definition());
 }
 
-fn definition() -> Value {
+pub(super) fn definition() -> Value {
     let mut states = json!({
         "PickNap": {"Type": "Choice", "Choices": [], "Default": "Unavailable"},
         "Route": {
@@ -119,16 +117,6 @@ fn definition() -> Value {
     json!({"StartAt": "PickNap", "States": states})
 }
 
-/// Name of an execution.
-pub(crate) fn name(number: usize) -> String {
-    format!("n-{number}")
-}
-
-/// The StartExecution request of an execution.
-pub(crate) fn start_input(number: usize) -> Value {
-    json!({"stateMachineArn": machine_arn(MACHINE), "name": name(number), "input": input(number).to_string()})
-}
-
 fn kind(number: usize) -> Kind {
     use Kind::{Broken, BusyAndLarge, Declined, Large, Small, StaysBusy};
     [Small, BusyAndLarge, Declined, StaysBusy, Broken, Large, Small][number % 7]
@@ -138,7 +126,7 @@ fn nap(number: usize) -> usize {
     NAPS[number % NAPS.len()]
 }
 
-fn input(number: usize) -> Value {
+pub(super) fn input(number: usize) -> Value {
     let (busy_attempts, amount_cents) = match kind(number) {
         Kind::Small | Kind::Declined | Kind::Broken => (0, 500),
         Kind::BusyAndLarge => (2, 5_000),
@@ -195,7 +183,7 @@ fn expected(number: usize) -> Expected {
 }
 
 /// Everything that is wrong with an execution that has ended.
-pub(crate) fn problems(number: usize, description: &Value, history: &[Value]) -> Vec<String> {
+pub(super) fn problems(number: usize, description: &Value, history: &[Value]) -> Vec<String> {
     let expected = expected(number);
     let mut problems = linear_history_problems(history);
     let mut differ = |what: &str, found: &Value, wanted: &Value| {
@@ -208,14 +196,12 @@ pub(crate) fn problems(number: usize, description: &Value, history: &[Value]) ->
     let output: Option<Value> =
         description["output"].as_str().and_then(|text| serde_json::from_str(text).ok());
     differ("output", &json!(output), &json!(expected.output));
-    let given = history[0]["executionStartedEventDetails"]["input"].as_str();
-    differ("input", &json!(given), &json!(input(number).to_string()));
     let visits = visits(history);
     if visits != expected.path {
         problems.push(format!("the path is {visits:?}, not {:?}", expected.path));
     }
     problems.extend(early_wakes(history));
-    problems.iter().map(|problem| format!("{}: {problem}", name(number))).collect()
+    problems
 }
 
 /// Waits and back-offs without jitter that were shorter than asked for.
