@@ -184,9 +184,14 @@ impl Tracer {
             Err(_) if self.exiting => return resume(ptrace::cont(thread, None)),
             Err(error) => return Err(error),
         };
-        let intent =
-            self.recorder.begin(tracee, call).with_context(|| format!("system call {}", call.number))?;
-        if matches!(intent, Intent::Nothing) {
+        let intent = match self.recorder.begin(tracee, call) {
+            Ok(intent) => intent,
+            // Killed at this stop, so the call is never done. How the program ended is told by its end.
+            Err(_) if self.exiting || !tracee.is_stopped() => Intent::Nothing,
+            Err(error) => return Err(error.context(format!("system call {}", call.number))),
+        };
+        self.exiting |= matches!(intent, Intent::Exit);
+        if matches!(intent, Intent::Nothing | Intent::Exit) {
             return resume(ptrace::cont(thread, None));
         }
         if !matches!(intent, Intent::Sync(_)) {
