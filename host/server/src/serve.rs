@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use stepwell_asl::Quotas;
 use stepwell_executor::integrations::{Functions, Lambda};
 use stepwell_executor::{Clock, Executor, ExecutorConfig, SystemClock};
@@ -49,6 +50,7 @@ pub(crate) fn run(args: &ServeArgs) -> ExitCode {
 }
 
 fn serve(args: &ServeArgs) -> anyhow::Result<()> {
+    raise_descriptor_limit();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -84,11 +86,12 @@ async fn serve_until(
     signal: impl Future<Output = &'static str>,
 ) -> anyhow::Result<()> {
     let (executor, mut fatal) = (server.executor.clone(), server.store.fatal());
+    let store = server.store.describe();
     let stop = Arc::new(Notify::new());
     let stopped = Arc::clone(&stop);
     let mut serving = tokio::spawn(Arc::new(server).serve(listener, async move { stopped.notified().await }));
     tokio::select! {
-        reason = fatal.wait() => return Err(anyhow!("{reason}")),
+        reason = fatal.wait() => return Err(stopped_store(&store, &reason)),
         ended = &mut serving => return ended.context("the server broke off")?.context("the server broke off"),
         name = signal => tracing::info!(signal = name, "stopping"),
     }
@@ -101,7 +104,24 @@ async fn serve_until(
     };
     tokio::select! {
         () = good_end => Ok(()),
-        reason = fatal.wait() => Err(anyhow!("{reason}")),
+        reason = fatal.wait() => Err(stopped_store(&store, &reason)),
+    }
+}
+
+/// The last words when the store acknowledges nothing any more.
+fn stopped_store(store: &str, reason: &str) -> anyhow::Error {
+    anyhow!(
+        "the store has stopped: {reason}. It is {store}. Nothing that was acknowledged is lost: put right what stands \
+         in its way and start the server again; if it refuses to start, it says how to restore"
+    )
+}
+
+/// Lets the process open as many files and connections as the system allows it; the usual limit is low for the sake
+/// of programs that a high one breaks.
+fn raise_descriptor_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    if let Err(failure) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
+        tracing::debug!(%failure, "the limit on open files stays as it is");
     }
 }
 

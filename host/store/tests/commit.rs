@@ -63,10 +63,11 @@ async fn calls_of_creation<E: TestEngine>() -> (String, Vec<String>) {
 
 #[tokio::test]
 async fn creation_is_synced_before_anything_else() {
+    // Before the engine's own files the mark that they are being created, and at the very end its removal.
     let (temporary, calls) = calls_of_creation::<Sled>().await;
-    assert_eq!(calls, [&temporary, "a/", "db", "conf", "sled/", "b/", "watermark"]);
+    assert_eq!(calls, [&temporary, "a/", "b/", "db", "conf", "sled/", "b/", "watermark", "b/"]);
     let (temporary, calls) = calls_of_creation::<Redb>().await;
-    assert_eq!(calls, [&temporary, "a/", "store.redb", "b/", "store.redb.watermark"]);
+    assert_eq!(calls, [&temporary, "a/", "b/", "store.redb", "b/", "store.redb.watermark", "b/"]);
 }
 
 async fn nothing_is_acknowledged_or_shown_before_the_sync<E: TestEngine>() {

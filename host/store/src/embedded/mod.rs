@@ -6,6 +6,7 @@
 //! engine is a map of bytes behind [`Engine`]. Nothing here may name a type of one engine.
 
 mod committer;
+mod creation;
 mod disk;
 mod engine;
 mod group;
@@ -32,6 +33,7 @@ pub use disk::{Disk, RealDisk};
 pub(crate) use engine::{Compaction, Engine, View, Visit, Write};
 pub use shared::Counters;
 
+pub(crate) use creation::Creation;
 pub(crate) use disk::TimedDisk;
 pub(crate) use open::{Opened, Place, io_error, sync_left_over};
 pub(crate) use recover::Refusal;

@@ -11,6 +11,7 @@ use std::{
 
 use super::{
     Broken, Disk,
+    creation::Creation,
     disk::TimedDisk,
     engine::Engine,
     lock::Lock,
@@ -48,6 +49,7 @@ pub(crate) struct Place {
     pub(crate) data: PathBuf,
     pub(crate) lock: PathBuf,
     pub(crate) watermark: PathBuf,
+    pub(crate) creation: Creation,
 }
 
 /// A place that is locked by this handle, before the engine is opened.
@@ -70,11 +72,15 @@ impl Place {
         let disk = Arc::new(TimedDisk::new(Arc::clone(&options.disk)));
         self.make_directory(&*disk)?;
         let lock = Lock::take(&self.lock)?;
+        self.creation.clear(&self.watermark, &*disk)?;
         let acknowledged = self.acknowledged()?;
         // A recovery that runs out of space may leave a half-written file behind and refuse its own intact data.
         let free = disk.free_bytes(&self.directory).map_err(io_error("measure", &self.directory))?;
         if free < limits::OPEN_FREE_BYTES.saturating_add(writes_bytes()) {
             return Err(OpenError::NoSpace { path: self.shown });
+        }
+        if !self.data.exists() && !self.watermark.exists() {
+            self.creation.begin(&*disk)?;
         }
         Ok(Locked { place: self, disk, options, lock, acknowledged })
     }
@@ -160,6 +166,7 @@ impl Locked {
         // The names of all files, the watermark's included.
         disk.sync_directory(&place.directory).map_err(io_error("sync", &place.directory))?;
         watermark.set(state.commit, &*disk).map_err(io_error("write", &place.watermark))?;
+        place.creation.end(&*disk)?;
 
         let shared = Arc::new(Shared::new(place.shown.clone(), engine, lock, state));
         if let Some(verified) = verified {

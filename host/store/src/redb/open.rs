@@ -13,7 +13,7 @@ use redb::{Database, DatabaseError, StorageError};
 
 use super::{RedbOptions, engine::RedbEngine, file::DiskFile};
 use crate::{
-    embedded::{Opened, Place, Refusal, TimedDisk, io_error, sync_left_over},
+    embedded::{Creation, Opened, Place, Refusal, TimedDisk, io_error, sync_left_over},
     error::OpenError,
 };
 
@@ -23,7 +23,8 @@ pub(super) fn open(options: RedbOptions) -> Result<Opened<RedbEngine>, OpenError
     let file = std::path::absolute(&file).map_err(io_error("find", &file))?;
     let directory = file.parent().unwrap_or(&file).to_owned();
     let (lock, watermark) = (beside(&file, ".lock"), beside(&file, ".watermark"));
-    let place = Place { shown: file.clone(), data: file.clone(), lock, watermark, directory };
+    let creation = Creation::new(beside(&file, ".creating"), file.clone());
+    let place = Place { shown: file.clone(), data: file.clone(), lock, watermark, creation, directory };
     let cache_bytes = usize::try_from(options.cache_bytes).unwrap_or(usize::MAX);
     let locked = place.take(options, || 0)?;
     // The engine would report a directory or a missing right as damage.

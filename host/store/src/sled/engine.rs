@@ -38,7 +38,7 @@ impl SledEngine {
     pub(super) fn new(db: Db, directory: &Path, disk: Arc<TimedDisk>) -> io::Result<Self> {
         let log_path = directory.join("db");
         let log = File::open(&log_path)?;
-        let blobs = Mutex::new(Blobs::new(directory.join("blobs")));
+        let blobs = Mutex::new(Blobs::open(&directory.join("blobs"))?);
         let directory = directory.to_owned();
         Ok(Self { db, gate: RwLock::new(()), blobs, log, log_path, directory, disk })
     }

@@ -18,7 +18,7 @@ use super::{
     engine::{SledEngine, file_bytes},
 };
 use crate::{
-    embedded::{Disk, Opened, Place, Refusal, io_error, sync_left_over},
+    embedded::{Creation, Disk, Opened, Place, Refusal, io_error, sync_left_over},
     error::OpenError,
     limits,
 };
@@ -33,6 +33,7 @@ pub(super) fn open(options: SledOptions) -> Result<Opened<SledEngine>, OpenError
         data: sled.join("db"),
         lock: directory.join("lock"),
         watermark: directory.join("watermark"),
+        creation: Creation::new(directory.join("creating"), sled.clone()),
         directory,
     };
     let config = sled::Config::new().path(&sled).cache_capacity(options.cache_bytes).flush_every_ms(None);
@@ -40,8 +41,10 @@ pub(super) fn open(options: SledOptions) -> Result<Opened<SledEngine>, OpenError
     let locked = place.take(options, || snapshot_bytes(&sled).saturating_mul(2))?;
     let blobs = sled.join("blobs");
     if blobs.exists() {
-        Blobs::new(blobs).sync(&*locked.disk).map_err(io_error("sync", &sled))?;
+        let mut blobs = Blobs::open(&blobs).map_err(io_error("open", &blobs))?;
+        blobs.sync(&*locked.disk).map_err(io_error("sync", &sled))?;
     }
+    remove_unfinished_snapshots(&sled, &*locked.disk)?;
     // sled writes its configuration before its first record, and makes an unknown log an empty one.
     let foreign =
         fs::metadata(&locked.place.data).is_ok_and(|log| log.len() > 0) && !sled.join("conf").exists();
@@ -58,6 +61,26 @@ pub(super) fn open(options: SledOptions) -> Result<Opened<SledEngine>, OpenError
         SledEngine::new(db, &folder, disk).map_err(|error| Refusal::damaged(error.to_string()))
     };
     locked.open(file_bytes(&sled).unwrap_or_default(), engine, |disk| settle(&sled, disk))
+}
+
+/// Removes snapshots whose writing was cut short. sled would take one for its newest and refuse its own intact log;
+/// without any it reads the log from the snapshot before.
+fn remove_unfinished_snapshots(sled: &Path, disk: &dyn Disk) -> Result<(), OpenError> {
+    let entries = fs::read_dir(sled).into_iter().flatten().flatten();
+    let unfinished = entries.filter(|entry| {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        name.starts_with("snap.") && name.ends_with(".generating")
+    });
+    let mut removed = false;
+    for path in unfinished.map(|entry| entry.path()) {
+        fs::remove_file(&path).map_err(io_error("remove", &path))?;
+        removed = true;
+    }
+    if removed {
+        disk.sync_directory(sled).map_err(io_error("sync", sled))?;
+    }
+    Ok(())
 }
 
 fn snapshot_bytes(sled: &Path) -> u64 {
