@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow};
 use stepwell_asl::Quotas;
 use stepwell_executor::integrations::{Functions, Lambda};
-use stepwell_executor::{Clock, Executor, ExecutorConfig, SystemClock};
+use stepwell_executor::{Clock, Executor, ExecutorConfig, SystemClock, VirtualClock};
 use stepwell_sandbox::{Sandbox, SandboxConfig};
 use stepwell_store::{Backend, MemoryBackend, SledBackend, SledOptions, Store};
 use tempfile::TempDir;
@@ -67,7 +67,7 @@ async fn serve_until_signal(args: &ServeArgs) -> anyhow::Result<()> {
     let data = Data::open(args).await?;
     let served = async {
         let server = data.server(args).await?;
-        banner::print(address, &data.store.describe(), &server.identity);
+        banner::print(address, &data.store.describe(), &server.identity, args.virtual_clock);
         warn_if_reachable(address);
         serve_until(server, listener, signals.first()).await
     };
@@ -158,7 +158,7 @@ impl Data {
 
     /// Recovers what was running, and puts a server together.
     async fn server(&self, args: &ServeArgs) -> anyhow::Result<Server> {
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let clock = clock(args);
         let store = self.store.clone();
         let modules = Modules::new(ModulesConfig {
             store: store.clone(),
@@ -178,13 +178,26 @@ impl Data {
         };
         let calls = Calls::new(Arc::clone(&functions), bounds);
         let lambda = Arc::new(Lambda::new(functions, Arc::clone(&clock)));
-        let config = ExecutorConfig { quotas: quotas(args), ..ExecutorConfig::default() };
+        let config = ExecutorConfig {
+            quotas: quotas(args),
+            mailbox: usize::try_from(args.max_waiting_requests).unwrap_or(usize::MAX),
+            ..ExecutorConfig::default()
+        };
         let jsonata = expressions::open(&self.directory);
         let expressions = Arc::new(SandboxExpressions::new(Arc::clone(&jsonata)));
         let executor = Executor::open(store.clone(), lambda, expressions, Arc::clone(&clock), config)?;
         let identity =
             Identity { account: args.identity.account.clone(), region: args.identity.region.clone() };
         Ok(Server::new(store, executor, modules, calls, jsonata, clock, identity))
+    }
+}
+
+/// What time it is for workflows, for modules, and in all records.
+fn clock(args: &ServeArgs) -> Arc<dyn Clock> {
+    let real = Arc::new(SystemClock);
+    match args.virtual_clock {
+        Some(mode) => Arc::new(VirtualClock::new(real, mode.skipping())),
+        None => real,
     }
 }
 

@@ -9,6 +9,7 @@ use stepwell_executor::{Clock, Executor};
 use stepwell_jsonata::Jsonata;
 use stepwell_store::Store;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 use crate::jsonata::Trials;
 use crate::lambda::Calls;
@@ -33,6 +34,7 @@ pub struct Server {
     pub(crate) trials: Trials,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) identity: Identity,
+    stopping: watch::Sender<bool>,
 }
 
 impl Server {
@@ -47,10 +49,20 @@ impl Server {
         identity: Identity,
     ) -> Server {
         let trials = Trials::new(jsonata);
-        Server { store, executor, modules, calls, trials, clock, identity }
+        Server {
+            store,
+            executor,
+            modules,
+            calls,
+            trials,
+            clock,
+            identity,
+            stopping: watch::Sender::new(false),
+        }
     }
 
-    /// Answers requests until `stop` is ready; then accepts no more and finishes the open ones.
+    /// Answers requests until `stop` is ready; then accepts no more and finishes the open ones. Those that only wait for
+    /// something are answered at once.
     ///
     /// Errors: of the listener.
     pub async fn serve(
@@ -65,11 +77,22 @@ impl Server {
             }
         });
         let modules = Arc::clone(&self.modules);
+        let server = Arc::clone(&self);
+        let stop = async move {
+            stop.await;
+            server.stopping.send_replace(true);
+        };
         let serving = axum::serve(listener, self.router()).with_graceful_shutdown(stop);
         tokio::select! {
             served = serving.into_future() => served,
             never = modules.keep_clean() => match never {},
         }
+    }
+
+    /// Waits until the server stops.
+    pub(crate) async fn stopping(&self) {
+        // An error is impossible: `self` has the sender.
+        let _ = self.stopping.subscribe().wait_for(|stopping| *stopping).await;
     }
 
     fn router(self: Arc<Self>) -> Router {

@@ -7,6 +7,7 @@
 
 mod arn;
 mod client;
+mod clock;
 mod execution;
 mod exit;
 mod history_table;
@@ -125,6 +126,8 @@ pub(crate) enum ClientCommand {
     Machine(machine::MachineArgs),
     /// Start, follow and stop executions
     Execution(execution::ExecutionArgs),
+    /// Show what time it is for workflows, and skip virtual time
+    Clock(clock::ClockArgs),
     /// Try a JSONata expression; exit code 1 if it has no value
     Jsonata(jsonata::JsonataArgs),
     /// Print a completion script for a shell
@@ -162,6 +165,7 @@ fn dispatch(client: &Client, output: &mut Output, command: ClientCommand) -> Res
         ClientCommand::Secret(args) => secret::run(client, output, args),
         ClientCommand::Machine(args) => machine::run(client, output, args),
         ClientCommand::Execution(args) => execution::run(client, output, args),
+        ClientCommand::Clock(args) => clock::run(client, output, args),
         ClientCommand::Jsonata(args) => jsonata::run(client, output, &args),
         ClientCommand::Completions { shell } => {
             let mut script = Vec::new();
