@@ -77,10 +77,9 @@ impl Store {
         let Some(facts) = self.facts(id).await? else { return Ok(None) };
         let events = KeyRange::between(space::event_key(id, 0), space::event_key(id, u64::MAX));
         let mut page = self.backend.scan(space::HISTORY, events, true, 1).await?;
-        let last = match page.items.pop() {
-            Some((key, value)) => Entry::decode(&key, &value)?.history.pop(),
-            None => None,
-        };
+        // It was removed since its start was read.
+        let Some((key, value)) = page.items.pop() else { return Ok(None) };
+        let last = Entry::decode(&key, &value)?.history.pop();
         let last = last.ok_or_else(|| damaged(id, "the last record of the journal has no event"))?;
         Ok(Some(Standing::of(facts, last)))
     }
