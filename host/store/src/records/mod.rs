@@ -15,6 +15,7 @@ mod secret;
 mod space;
 mod store;
 mod tracked;
+mod verify;
 
 pub use changes::Changes;
 pub use execution::{ExecutionId, ExecutionSummary, LogLine, StartRecord};
@@ -25,3 +26,4 @@ pub use retention::{Closed, Removal};
 pub use secret::SecretRecord;
 pub use store::{HistoryPage, ListPosition, Store, Wake};
 pub use tracked::{Moved, Tracked};
+pub use verify::{Problem, ProblemKind, RecordCheck, check_records};
