@@ -16,8 +16,11 @@ impl Check<'_> {
     pub(super) async fn closed(&mut self) -> Result<(), StoreError> {
         let mut pages = Pages::of(space::CLOSED);
         while let Some(items) = self.page(&mut pages).await? {
-            for (key, _) in items {
+            for (key, value) in items {
                 let place = (space::CLOSED, &*key);
+                if !value.is_empty() {
+                    self.problem(ProblemKind::Unreadable, place.0, place.1, "it should hold nothing");
+                }
                 let Some(closed) = self.keep(ProblemKind::Unreadable, place, closed_of(&key))? else {
                     continue;
                 };

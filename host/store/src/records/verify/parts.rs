@@ -66,8 +66,11 @@ impl Check<'_> {
     pub(super) async fn leftovers(&mut self) -> Result<(), StoreError> {
         let mut pages = Pages::of(space::LEFTOVERS);
         while let Some(items) = self.page(&mut pages).await? {
-            for (key, _) in items {
+            for (key, value) in items {
                 let place = (space::LEFTOVERS, &*key);
+                if !value.is_empty() {
+                    self.problem(ProblemKind::Unreadable, place.0, place.1, "it should hold nothing");
+                }
                 let id = id_of(place.0, &key, &key);
                 let Some(id) = self.keep(ProblemKind::Unreadable, place, id)? else { continue };
                 if self.owner(place.0, place.1, id).await?.is_none() {
