@@ -31,9 +31,10 @@ pub use error::{OpenError, StoreError};
 pub use location::{LocationError, OpenOptions, StoreLocation, VerifyOnOpen, open};
 pub use memory::MemoryBackend;
 pub use records::{
-    Changes, ExecutionId, ExecutionSummary, HistoryPage, ListPosition, Loaded, LogLine, MachineId,
+    Changes, Closed, ExecutionId, ExecutionSummary, HistoryPage, ListPosition, Loaded, LogLine, MachineId,
     MachineRecord, ModuleAliasRecord, ModuleContent, ModuleRecord, ModuleSettings, ModuleVersionRecord,
-    Moved, SecretRecord, Standing, StartRecord, Store, Tracked, Wake,
+    Moved, Problem, ProblemKind, RecordCheck, Removal, SecretRecord, Standing, StartRecord, Store, Tracked,
+    Wake, check_records,
 };
 pub use redb::{RedbBackend, RedbOptions};
 pub use sled::{SledBackend, SledOptions};

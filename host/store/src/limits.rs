@@ -128,6 +128,12 @@ pub const CHECKPOINT_BYTES: usize = 256 * 1024;
 /// Bytes of journal above which it is, however large the last one was: what has changed fits a batch.
 pub const CHECKPOINT_MOST_BYTES: usize = 8 * 1024 * 1024;
 
+/// Problems that a check of all records names; more are only counted.
+pub const CHECK_EXAMPLES: usize = 100;
+
+/// Half-removed executions that a check of all records knows by their ids. What is left of more shows as a problem.
+pub const CHECK_REMOVING: usize = 10_000;
+
 /// Bytes of payloads after which the history events of one transition are cut into several records.
 pub const HISTORY_BYTES: usize = 4 * 1024 * 1024;
 

@@ -85,6 +85,11 @@ impl Entry {
         self.history.first().map(|event| event.id)
     }
 
+    /// Whether it is the first record of its transition.
+    pub(super) fn begins_transition(&self) -> bool {
+        self.event.is_some()
+    }
+
     /// The stored form.
     pub(super) fn encode(mut self) -> Result<Vec<u8>, StoreError> {
         self.fold();

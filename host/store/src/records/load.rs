@@ -52,22 +52,32 @@ impl Standing {
         self.status == Status::Running
     }
 
-    fn of(facts: Facts, last: HistoryEvent) -> Standing {
-        let (status, output, error, cause) = match Some(last.details) {
-            Some(HistoryDetails::ExecutionSucceeded { output }) => {
-                (Status::Succeeded, Some(output), None, None)
-            }
-            Some(HistoryDetails::ExecutionFailed { error, cause }) => (Status::Failed, None, error, cause),
-            Some(HistoryDetails::ExecutionTimedOut { error, cause }) => {
-                (Status::TimedOut, None, error, cause)
-            }
-            Some(HistoryDetails::ExecutionAborted { error, cause }) => (Status::Aborted, None, error, cause),
-            // Every other event is followed by more.
-            Some(_) | None => (Status::Running, None, None, None),
+    pub(super) fn of(facts: Facts, last: HistoryEvent) -> Standing {
+        let status = Standing::after(&last.details);
+        let (output, error, cause) = match Some(last.details) {
+            Some(HistoryDetails::ExecutionSucceeded { output }) => (Some(output), None, None),
+            Some(
+                HistoryDetails::ExecutionFailed { error, cause }
+                | HistoryDetails::ExecutionTimedOut { error, cause }
+                | HistoryDetails::ExecutionAborted { error, cause },
+            ) => (None, error, cause),
+            Some(_) | None => (None, None, None),
         };
         let stopped_at = (status != Status::Running).then_some(last.timestamp);
         let Facts { start, context } = facts;
         Standing { start, context, status, output, error, cause, stopped_at, last_event_id: last.id }
+    }
+
+    /// The status of an execution whose last event this is.
+    pub(super) fn after(last: &HistoryDetails) -> Status {
+        match Some(last) {
+            Some(HistoryDetails::ExecutionSucceeded { .. }) => Status::Succeeded,
+            Some(HistoryDetails::ExecutionFailed { .. }) => Status::Failed,
+            Some(HistoryDetails::ExecutionTimedOut { .. }) => Status::TimedOut,
+            Some(HistoryDetails::ExecutionAborted { .. }) => Status::Aborted,
+            // Every other event is followed by more.
+            Some(_) | None => Status::Running,
+        }
     }
 }
 
@@ -77,10 +87,9 @@ impl Store {
         let Some(facts) = self.facts(id).await? else { return Ok(None) };
         let events = KeyRange::between(space::event_key(id, 0), space::event_key(id, u64::MAX));
         let mut page = self.backend.scan(space::HISTORY, events, true, 1).await?;
-        let last = match page.items.pop() {
-            Some((key, value)) => Entry::decode(&key, &value)?.history.pop(),
-            None => None,
-        };
+        // It was removed since its start was read.
+        let Some((key, value)) = page.items.pop() else { return Ok(None) };
+        let last = Entry::decode(&key, &value)?.history.pop();
         let last = last.ok_or_else(|| damaged(id, "the last record of the journal has no event"))?;
         Ok(Some(Standing::of(facts, last)))
     }

@@ -42,6 +42,26 @@ pub(super) const WAKES: Space = Space::new(b't');
 /// Executions that have ended: when, execution id -> nothing.
 pub(super) const CLOSED: Space = Space::new(b'r');
 
+/// All spaces in use. Whoever adds one also adds its check (`verify`).
+pub(super) const KNOWN: [Space; 16] = [
+    MACHINES,
+    DEFINITIONS,
+    MODULES,
+    VERSIONS,
+    ALIASES,
+    SECRETS,
+    NAMES,
+    CHECKPOINTS,
+    PARTS,
+    LEFTOVERS,
+    HISTORY,
+    LOGS,
+    LISTS,
+    WAKES,
+    CLOSED,
+    Space::FENCES,
+];
+
 /// The list of the executions that run.
 pub(super) const OPEN: u8 = b'o';
 /// The list of those that run and rest.

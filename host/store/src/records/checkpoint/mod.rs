@@ -15,6 +15,7 @@
 mod read;
 mod write;
 
+pub(super) use read::check_part;
 pub(super) use write::write;
 
 use serde::{Deserialize, Serialize};

@@ -128,3 +128,15 @@ impl Store {
         part.ok_or_else(|| StoreError::corrupt(space::PARTS, &key, "it is missing"))
     }
 }
+
+/// Reads a part as what its key says, for nothing but to know that it can be read.
+pub(in crate::records) fn check_part(key: &[u8], value: &[u8]) -> Result<(), StoreError> {
+    // The lengths that the keys of each kind have, with the execution's id.
+    match (key.get(16), key.len()) {
+        (Some(b'b'), 17) => decode::<Running<Branch>>(space::PARTS, key, value).map(drop),
+        (Some(b'j'), 25) => decode::<Join>(space::PARTS, key, value).map(drop),
+        (Some(b'v'), 25) => decode::<Variables>(space::PARTS, key, value).map(drop),
+        (Some(b's'), 33) => decode::<Slot<Branch, serde_json::Value>>(space::PARTS, key, value).map(drop),
+        (Some(_) | None, _) => Err(StoreError::corrupt(space::PARTS, key, "the key names no part")),
+    }
+}

@@ -1,0 +1,113 @@
+//! Records that belong to no execution: machines and their definitions, modules, secrets, the epochs of shards.
+
+use super::{Check, Pages, ProblemKind};
+use crate::batch::{Key, Space, epoch_of};
+use crate::error::StoreError;
+use crate::records::machine::MachineRecord;
+use crate::records::module::{ModuleAliasRecord, ModuleRecord, ModuleVersionRecord};
+use crate::records::secret::SecretRecord;
+use crate::records::space;
+use crate::records::store::decode;
+use serde::de::DeserializeOwned;
+
+impl Check<'_> {
+    /// Machines, and that the definition of each is there.
+    pub(super) async fn machines(&mut self) -> Result<(), StoreError> {
+        let mut pages = Pages::of(space::MACHINES);
+        while let Some(items) = self.page(&mut pages).await? {
+            for (key, value) in items {
+                let place = (space::MACHINES, &*key);
+                let record = decode::<MachineRecord>(place.0, &key, &value);
+                let Some(record) = self.keep(ProblemKind::Unreadable, place, record)? else { continue };
+                self.is_under(place, record.arn.as_bytes());
+                let definition = space::definition_key(record.id, record.revision);
+                if !self.is_there(space::DEFINITIONS, &definition).await? {
+                    let detail = format!("the definition of {} is missing", record.arn);
+                    self.problem(ProblemKind::Definition, space::DEFINITIONS, &definition, detail);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Definitions: JSON texts. Those that nothing uses any more are no fault.
+    pub(super) async fn definitions(&mut self) -> Result<(), StoreError> {
+        let mut pages = Pages::of(space::DEFINITIONS);
+        while let Some(items) = self.page(&mut pages).await? {
+            for (key, value) in items {
+                if key.len() != 24 {
+                    let detail = "the key names no machine and revision";
+                    self.problem(ProblemKind::Unreadable, space::DEFINITIONS, &key, detail);
+                } else if serde_json::from_slice::<serde::de::IgnoredAny>(&value).is_err() {
+                    let detail = "the definition is no JSON";
+                    self.problem(ProblemKind::Definition, space::DEFINITIONS, &key, detail);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Modules with their versions and aliases.
+    pub(super) async fn modules(&mut self) -> Result<(), StoreError> {
+        self.each(space::MODULES, |record: &ModuleRecord| (record.name.clone().into(), None)).await?;
+        self.each(space::VERSIONS, |record: &ModuleVersionRecord| {
+            (space::version_key(&record.name, record.number), Some(record.name.clone()))
+        })
+        .await?;
+        self.each(space::ALIASES, |record: &ModuleAliasRecord| {
+            (space::alias_key(&record.name, &record.alias), Some(record.name.clone()))
+        })
+        .await
+    }
+
+    /// Secrets, as they are sealed.
+    pub(super) async fn secrets(&mut self) -> Result<(), StoreError> {
+        self.each(space::SECRETS, |record: &SecretRecord| (record.name.clone().into(), None)).await
+    }
+
+    /// The epochs of shards.
+    pub(super) async fn fences(&mut self) -> Result<(), StoreError> {
+        let mut pages = Pages::of(Space::FENCES);
+        while let Some(items) = self.page(&mut pages).await? {
+            for (key, value) in items {
+                if epoch_of(&value).is_none() {
+                    self.problem(ProblemKind::Unreadable, Space::FENCES, &key, "it holds no epoch");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the records of a space. `home` tells the key of one and the module that it belongs to.
+    async fn each<T: DeserializeOwned>(
+        &mut self,
+        space: Space,
+        home: impl Fn(&T) -> (Key, Option<String>),
+    ) -> Result<(), StoreError> {
+        let mut pages = Pages::of(space);
+        while let Some(items) = self.page(&mut pages).await? {
+            for (key, value) in items {
+                let record = decode::<T>(space, &key, &value);
+                let Some(record) = self.keep(ProblemKind::Unreadable, (space, &key), record)? else {
+                    continue;
+                };
+                let (own, module) = home(&record);
+                // It must not be kept over the wait: not every record may be.
+                drop(record);
+                self.is_under((space, &key), &own);
+                if let Some(module) = module
+                    && !self.is_there(space::MODULES, module.as_bytes()).await?
+                {
+                    self.problem(ProblemKind::Orphan, space, &key, "its module is not there");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn is_under(&mut self, (space, key): (Space, &[u8]), own: &[u8]) {
+        if key != own {
+            self.problem(ProblemKind::Misplaced, space, key, "it belongs under another key");
+        }
+    }
+}
