@@ -6,6 +6,7 @@
 use crate::clock::Clock;
 use crate::executor::Shards;
 use crate::limits;
+use crate::quiescence::{Hold, Quiescence};
 use crate::shard::Message;
 use std::sync::Arc;
 use stepwell_asl::Timestamp;
@@ -18,14 +19,15 @@ pub(crate) struct Alarm {
     pub(crate) store: Store,
     pub(crate) shards: Shards,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) quiescence: Quiescence,
 }
 
 /// The shards have ended.
 struct Ended;
 
 impl Alarm {
-    /// Calls every execution that was open when the last process ended.
-    pub(crate) async fn recover(self) {
+    /// Calls every execution that was open when the last process ended. Time is held until then.
+    pub(crate) async fn recover(self, _hold: Hold) {
         // Ids grow with time: what was started later is in memory.
         let newest = ExecutionId(*uuid::Uuid::now_v7().as_bytes());
         let (mut after, mut called) = (None, 0_u64);
@@ -63,12 +65,17 @@ impl Alarm {
             after = after.filter(|after| after.at <= now);
             let next = match self.store.wakes(after, now, limits::WAKE_PAGE).await {
                 Ok((wakes, next)) => {
+                    // Time is not skipped before the shards have those who are called.
+                    let _hold = (!wakes.is_empty()).then(|| self.quiescence.hold());
                     for (wake, arn) in &wakes {
                         if self.call(wake.id, arn).await.is_err() {
                             return;
                         }
                     }
-                    after = wakes.last().map(|(wake, _)| *wake).or(after);
+                    if let Some((last, _)) = wakes.last() {
+                        after = Some(*last);
+                        self.quiescence.called(*last);
+                    }
                     next
                 }
                 Err(StoreError::Closed) => return,
@@ -90,6 +97,7 @@ impl Alarm {
     async fn call(&self, id: ExecutionId, arn: &str) -> Result<(), Ended> {
         let shard = self.shards.of(arn);
         let Ok(permit) = shard.revivals.clone().acquire_owned().await else { return Err(Ended) };
-        shard.sender.send(Message::Wake { id, permit: Some(permit) }).await.map_err(|_| Ended)
+        let hold = self.quiescence.hold();
+        shard.sender.send(Message::Wake { id, permit: Some(permit), hold }).await.map_err(|_| Ended)
     }
 }

@@ -1,6 +1,7 @@
 //! What time it is: the one place that asks.
 
 use crate::limits;
+use crate::virtual_clock::VirtualClock;
 use async_trait::async_trait;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use stepwell_asl::Timestamp;
@@ -16,6 +17,11 @@ pub trait Clock: Send + Sync {
     async fn sleep_until(&self, at: Timestamp) {
         let milliseconds = u64::try_from(at.0.saturating_sub(self.now().0)).unwrap_or_default();
         tokio::time::sleep(Duration::from_millis(milliseconds).min(limits::TIMER_SLEEP)).await;
+    }
+
+    /// The same clock, if its time can be skipped.
+    fn as_virtual(&self) -> Option<&VirtualClock> {
+        None
     }
 }
 

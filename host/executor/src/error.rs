@@ -58,3 +58,35 @@ pub enum StopError {
     #[error(transparent)]
     Store(#[from] StoreError),
 }
+
+/// Waiting for the end of an execution was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WaitError {
+    /// Too many wait already.
+    #[error("too many requests are waiting; try again")]
+    Busy,
+    /// The server is shutting down.
+    #[error("the server is shutting down; try again")]
+    ShuttingDown,
+    /// The execution could not be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Virtual time was not skipped.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SkipError {
+    /// Time is real.
+    #[error("time is real here; start the server with --virtual-clock")]
+    Real,
+    /// A task runs, or something else is under way.
+    #[error("tasks run, or other work is under way, and has been for {} s; time is not skipped meanwhile",
+        crate::limits::SKIP_PATIENCE.as_secs())]
+    AtWork,
+    /// The server is shutting down.
+    #[error("the server is shutting down; try again")]
+    ShuttingDown,
+    /// The times of waiting executions could not be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}

@@ -2,20 +2,25 @@
 
 use crate::alarm::Alarm;
 use crate::clock::Clock;
-use crate::error::{ExecutorError, StartError, StopError};
+use crate::endings::Endings;
+use crate::error::{ExecutorError, SkipError, StartError, StopError, WaitError};
 use crate::expressions::Expressions;
 use crate::integration::Integration;
 use crate::lane::Lane;
 use crate::limits;
 use crate::machines::Machines;
+use crate::quiescence::Quiescence;
 use crate::request::{StartRequest, Started};
 use crate::revive::Reviver;
-use crate::shard::{Message, Parts, Shard, Stop};
+use crate::shard::{Message, Parts, Shard, Stop, Ties};
+use crate::skipper::Skipper;
+use crate::stall::Stall;
+use crate::virtual_clock::{Skipping, VirtualClock};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 use stepwell_asl::{Diagnostic, Quotas, StateMachine, Timestamp};
-use stepwell_store::{Store, StoreError};
+use stepwell_store::{ExecutionId, Store, StoreError};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tracing::debug;
 
@@ -26,12 +31,14 @@ pub struct ExecutorConfig {
     pub shards: usize,
     /// The bounds that new executions get.
     pub quotas: Quotas,
+    /// Messages that may wait for one shard; more requests are refused as busy. At least 1.
+    pub mailbox: usize,
 }
 
 impl Default for ExecutorConfig {
     fn default() -> ExecutorConfig {
         let shards = std::thread::available_parallelism().map_or(2, usize::from);
-        ExecutorConfig { shards, quotas: Quotas::default() }
+        ExecutorConfig { shards, quotas: Quotas::default(), mailbox: limits::MAILBOX }
     }
 }
 
@@ -43,6 +50,7 @@ pub struct Executor {
     shards: Shards,
     integration: Arc<dyn Integration>,
     quotas: Quotas,
+    skipper: Skipper,
 }
 
 /// The shards, and who of them owns what.
@@ -54,6 +62,10 @@ pub(crate) struct ShardHandle {
     pub(crate) sender: mpsc::Sender<Message>,
     /// Room for executions that are read back without anybody asking.
     pub(crate) revivals: Arc<Semaphore>,
+    /// Who waits for the ends of its executions.
+    pub(crate) endings: Arc<Endings>,
+    /// Whether it gets its turns durable.
+    pub(crate) stall: Arc<Stall>,
 }
 
 impl Shards {
@@ -73,7 +85,8 @@ impl Shards {
 }
 
 impl Executor {
-    /// Starts the shards. What the store has open goes on by itself, and what somebody asks for first.
+    /// Starts the shards. What the store has open goes on by itself, and what somebody asks for first. Virtual time is
+    /// skipped as its clock says.
     pub fn open(
         store: Store,
         integration: Arc<dyn Integration>,
@@ -95,19 +108,30 @@ impl Executor {
             lane: Arc::new(Lane::open(expressions)?),
             quotas: config.quotas,
         };
-        let shards = (0..config.shards.max(1)).map(|_| {
-            let (sender, inbox) = mpsc::channel(limits::MAILBOX);
-            tokio::spawn(Shard::new(parts.clone(), sender.clone(), inbox).run());
-            ShardHandle { sender, revivals: Arc::new(Semaphore::new(limits::REVIVALS)) }
+        let skipping = clock.as_virtual().map(VirtualClock::skipping);
+        let quiescence = if skipping.is_some() { Quiescence::watched() } else { Quiescence::default() };
+        let shards = (0..config.shards.max(1)).map(|number| {
+            let (sender, inbox) = mpsc::channel(config.mailbox.max(1));
+            let (endings, stall) = (Arc::<Endings>::default(), Arc::<Stall>::default());
+            let place = quiescence.place(number);
+            let ties = Ties { endings: Arc::clone(&endings), stall: Arc::clone(&stall), place };
+            tokio::spawn(Shard::new(parts.clone(), ties, sender.clone(), inbox).run());
+            ShardHandle { sender, revivals: Arc::new(Semaphore::new(limits::REVIVALS)), endings, stall }
         });
         let shards = Shards(shards.collect());
         // The shards alone keep the lane: it ends with the last of them.
         drop(parts);
-        let alarm = Alarm { store: store.clone(), shards: shards.clone(), clock };
-        tokio::spawn(alarm.clone().recover());
+        let recovery = quiescence.hold();
+        let skipper =
+            Skipper { quiescence: quiescence.clone(), store: store.clone(), clock: Arc::clone(&clock) };
+        let alarm = Alarm { store: store.clone(), shards: shards.clone(), clock, quiescence };
+        tokio::spawn(alarm.clone().recover(recovery));
         tokio::spawn(alarm.ring());
+        if skipping == Some(Skipping::Auto) {
+            tokio::spawn(skipper.clone().run());
+        }
         tokio::spawn(sweep_leftovers(store.clone()));
-        Ok(Executor { store, machines, shards, integration, quotas: config.quotas })
+        Ok(Executor { store, machines, shards, integration, quotas: config.quotas, skipper })
     }
 
     /// The bounds that new executions get.
@@ -133,6 +157,9 @@ impl Executor {
             }
             let (reply, answer) = oneshot::channel();
             let shard = self.shards.of(&request.execution_arn);
+            if let Some(refusal) = shard.stall.refusal() {
+                return Err(refusal);
+            }
             let (request, machine) = (Box::new(request.clone()), Arc::clone(&machine));
             let message = Message::Start { request, machine, reply };
             shard.sender.try_send(message).map_err(|_| StartError::Busy)?;
@@ -172,6 +199,26 @@ impl Executor {
         let shard = self.shards.of(execution_arn);
         shard.sender.try_send(Message::Stop(stop)).map_err(|_| StopError::Busy)?;
         answer.await.unwrap_or(Err(StopError::ShuttingDown))
+    }
+
+    /// Waits until an execution, which the store has, is no longer running. Waits in memory of a few bytes, and reads
+    /// the store at the beginning and at the end.
+    pub async fn wait(&self, execution_arn: &str, id: ExecutionId) -> Result<(), WaitError> {
+        let endings = &self.shards.of(execution_arn).endings;
+        loop {
+            // Before the look: an end between the two is told.
+            let waiter = endings.enter(id)?;
+            let standing = self.store.standing(id).await?;
+            if standing.is_none_or(|standing| !standing.is_running()) {
+                return Ok(());
+            }
+            waiter.told().await;
+        }
+    }
+
+    /// Waits until nothing is under way, and moves virtual time to the next timer. `None` when there is none.
+    pub async fn skip_to_next(&self) -> Result<Option<Timestamp>, SkipError> {
+        if self.skipper.quiescence.is_watched() { self.skipper.once().await } else { Err(SkipError::Real) }
     }
 
     /// Begins no new task, gives the running ones up to `grace` to end, and commits their results. What still

@@ -8,6 +8,7 @@
 
 mod alarm;
 mod clock;
+mod endings;
 mod error;
 mod executor;
 mod expressions;
@@ -16,13 +17,18 @@ pub mod integrations;
 mod lane;
 pub mod limits;
 mod machines;
+mod quiescence;
 mod request;
 mod revive;
 mod shard;
+mod skipper;
+mod stall;
+mod virtual_clock;
 
 pub use clock::{Clock, SystemClock};
-pub use error::{ExecutorError, StartError, StopError};
+pub use error::{ExecutorError, SkipError, StartError, StopError, WaitError};
 pub use executor::{Executor, ExecutorConfig};
 pub use expressions::{Expressions, NoExpressions};
 pub use integration::{Integration, TaskOutcome, TaskRequest};
 pub use request::{StartRequest, Started};
+pub use virtual_clock::{AdvanceError, Skipping, VirtualClock};

@@ -1,9 +1,20 @@
 //! Every bound of the executor in one place.
 
 use std::time::Duration;
+use stepwell_asl::Timestamp;
 
 /// Messages that may wait for one shard. Requests beyond it are refused as busy; task results wait.
 pub const MAILBOX: usize = 4_096;
+/// How long a shard may try to make a turn durable before new starts are refused: a disk that is slow or full.
+pub const COMMIT_PATIENCE: Duration = Duration::from_secs(5);
+/// Requests that may wait for the ends of one shard's executions. Each takes some 100 bytes here.
+pub const WAITERS: usize = 4_096;
+/// Executions of one shard that may be read back because somebody wants to stop them; more requests are refused.
+pub const REVIVALS_ASKED: usize = 1_024;
+/// How long whoever wants to skip to the next timer waits until nobody is at work.
+pub const SKIP_PATIENCE: Duration = Duration::from_secs(30);
+/// The end of virtual time: the last moment that RFC 3339 can write.
+pub const LATEST_TIME: Timestamp = Timestamp(253_402_300_799_999);
 /// Most events that one turn of a shard handles before it commits.
 pub const TURN_EVENTS: usize = 256;
 /// Bytes of changes after which a turn commits, whatever the number of its events.

@@ -23,10 +23,16 @@ impl Shard {
         let outcome = match turn.broken.take() {
             Some(failure) => Err(failure),
             None if changes.is_empty() => Ok(()),
-            None => self.store.commit(changes).await,
+            None => {
+                self.ties.stall.begin();
+                self.store.commit(changes).await
+            }
         };
         match outcome {
-            Ok(()) => self.carry_out(turn),
+            Ok(()) => {
+                self.ties.stall.end();
+                self.carry_out(turn);
+            }
             Err(failure) => self.undo(turn, failure).await,
         }
     }
@@ -59,6 +65,12 @@ impl Shard {
     async fn undo(&mut self, turn: Turn, failure: StoreError) {
         // A name that somebody else took at the same moment: the others only have to be tried again.
         let conflict = failure == StoreError::Conflict;
+        // Nothing but requests, which are answered: there is nothing that a new one would have to wait for.
+        if turn.occurrences.is_empty() {
+            self.ties.stall.end()
+        } else {
+            self.ties.stall.refused(&failure)
+        }
         if !conflict {
             warn!(%failure, events = turn.occurrences.len(), "a commit failed");
         }
@@ -239,6 +251,7 @@ impl Shard {
         if let Some(away) = self.drop_live(id).and_then(|live| live.away) {
             away.dismiss(gone);
         }
+        self.ties.endings.tell(id);
     }
 
     /// Drops an execution from memory, with its tasks and timers.

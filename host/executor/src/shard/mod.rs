@@ -14,12 +14,15 @@ mod timers;
 mod turn;
 
 use crate::clock::Clock;
+use crate::endings::Endings;
 use crate::error::StartError;
 use crate::integration::Integration;
 use crate::lane::{Lane, Stepped};
 use crate::limits;
+use crate::quiescence::{Hold, Place};
 use crate::request::{StartRequest, Started};
 use crate::revive::Reviver;
+use crate::stall::Stall;
 use live::Live;
 use revival::Revival;
 use std::collections::{BTreeMap, VecDeque};
@@ -49,7 +52,7 @@ pub(crate) enum Message {
     /// A step came back from the lane.
     Stepped(Box<Stepped>),
     /// An execution that is not in memory, or was not a moment ago, has something to do.
-    Wake { id: ExecutionId, permit: Option<OwnedSemaphorePermit> },
+    Wake { id: ExecutionId, permit: Option<OwnedSemaphorePermit>, hold: Hold },
     /// An execution was read back.
     Revived(Box<Revival>),
     /// End after at most `grace`.
@@ -75,6 +78,14 @@ pub(crate) struct Parts {
     pub(crate) quotas: Quotas,
 }
 
+/// What a shard shares with those who ask for something.
+pub(crate) struct Ties {
+    pub(crate) endings: Arc<Endings>,
+    pub(crate) stall: Arc<Stall>,
+    /// Its place among those who may be at work, where time is virtual.
+    pub(crate) place: Place,
+}
+
 /// One shard.
 pub(crate) struct Shard {
     store: Store,
@@ -83,6 +94,7 @@ pub(crate) struct Shard {
     clock: Arc<dyn Clock>,
     lane: Arc<Lane>,
     quotas: Quotas,
+    ties: Ties,
     /// For the tasks that this shard starts, and for the lane.
     sender: mpsc::Sender<Message>,
     inbox: mpsc::Receiver<Message>,
@@ -103,7 +115,12 @@ struct Closing {
 }
 
 impl Shard {
-    pub(crate) fn new(parts: Parts, sender: mpsc::Sender<Message>, inbox: mpsc::Receiver<Message>) -> Shard {
+    pub(crate) fn new(
+        parts: Parts,
+        ties: Ties,
+        sender: mpsc::Sender<Message>,
+        inbox: mpsc::Receiver<Message>,
+    ) -> Shard {
         let Parts { store, reviver, integration, clock, lane, quotas } = parts;
         Shard {
             store,
@@ -112,6 +129,7 @@ impl Shard {
             clock,
             lane,
             quotas,
+            ties,
             sender,
             inbox,
             live: BTreeMap::new(),
@@ -125,14 +143,18 @@ impl Shard {
 
     /// Runs until it is shut down.
     pub(crate) async fn run(mut self) {
+        self.note_rest();
         while !self.may_end() {
             let first = self.next_message().await;
+            self.ties.place.work();
             self.turn(first).await;
+            self.note_rest();
         }
         for live in self.live.values_mut() {
             live.abort_tasks();
         }
         self.write_checkpoints().await;
+        self.ties.endings.close();
         if let Some(closing) = self.closing {
             // Nobody waits any more when this fails.
             let _ = closing.reply.send(());
@@ -158,6 +180,19 @@ impl Shard {
                 warn!(%failure, "no checkpoints at the end; the journals are replayed");
                 return;
             }
+        }
+    }
+
+    /// Lets virtual time go on when nothing is under way any more. A task that runs is, and so is everything that is
+    /// neither a timer nor waits for an event from outside.
+    fn note_rest(&mut self) {
+        if self.ties.place.is_watched()
+            && self.closing.is_none()
+            && self.ready.is_empty()
+            && self.reviving.is_empty()
+            && self.live.values().all(Live::is_idle)
+        {
+            self.ties.place.rest(self.timers.next_due());
         }
     }
 
@@ -208,7 +243,11 @@ impl Shard {
             Message::Stop(stop) => self.stop(stop, turn),
             Message::TaskEnded(occurrence) => self.apply(occurrence, turn),
             Message::Stepped(stepped) => self.came_back(*stepped, turn).await,
-            Message::Wake { id, permit } => self.wake(id, permit),
+            Message::Wake { id, permit, hold } => {
+                self.wake(id, permit);
+                // The shard holds time itself now.
+                drop(hold);
+            }
             Message::Revived(revival) => self.revived(*revival, turn).await,
             Message::ShutDown { grace, reply } => {
                 self.closing = Some(Closing { until: Instant::now() + grace, reply });

@@ -80,11 +80,11 @@ impl Shard {
             return;
         }
         warn!(execution = ?id, %failure, "an open execution could not be read; trying again");
-        let home = self.sender.clone();
+        let (home, hold) = (self.sender.clone(), self.ties.place.hold());
         tokio::spawn(async move {
             tokio::time::sleep(limits::REVIVAL_RETRY).await;
             // The shard ends only with the server.
-            let _ = home.send(Message::Wake { id, permit: None }).await;
+            let _ = home.send(Message::Wake { id, permit: None, hold }).await;
         });
     }
 

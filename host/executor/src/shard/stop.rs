@@ -5,6 +5,7 @@ use super::live::Live;
 use super::turn::{Reply, Turn};
 use super::{Occurrence, Shard};
 use crate::error::StopError;
+use crate::limits;
 use stepwell_asl::{EventKind, Timestamp};
 use stepwell_store::{ExecutionId, StoreError};
 use tokio::sync::oneshot;
@@ -28,6 +29,11 @@ impl Shard {
             return;
         };
         if !self.live.contains_key(&id) {
+            if self.reviving.len() >= limits::REVIVALS_ASKED && !self.reviving.contains_key(&id) {
+                // The caller may be gone; that changes nothing here.
+                let _ = stop.reply.send(Err(StopError::Busy));
+                return;
+            }
             return self.revive_for(id, stop);
         }
         let Stop { error, cause, reply, .. } = stop;
