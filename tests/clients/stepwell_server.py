@@ -86,11 +86,12 @@ def _direct() -> urllib.request.OpenerDirector:
 class Server:
     """A server on a free port. Its output goes to a file, which a failure quotes."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *flags: str) -> None:
         self._output = directory / "output"
         environment = {name: value for name, value in os.environ.items() if not name.startswith("STEPWELL_")}
         environment["NO_COLOR"] = "1"
         command = [str(binary()), "serve", "--listen", "127.0.0.1:0", "--store", f"sled:{directory / 'data'}"]
+        command += flags
         with self._output.open("wb") as output:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=environment

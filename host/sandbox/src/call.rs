@@ -44,6 +44,10 @@ pub trait CallHost: Send + Sync {
     fn log(&self, level: LogLevel, message: &str);
     /// Takes a sign of life.
     fn heartbeat(&self);
+    /// How far the module's wall clock is ahead of the machine's: time that tests have skipped. Asked once a call.
+    fn clock_ahead(&self) -> Duration {
+        Duration::ZERO
+    }
 }
 
 /// How important a log line is, from the least to the most.

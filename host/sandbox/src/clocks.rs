@@ -12,11 +12,12 @@ const COARSE: Duration = Duration::from_millis(1);
 /// Where monotonic clocks begin: Go's runtime breaks off when one shows zero.
 const BEGINNING: Duration = Duration::from_secs(1);
 
-/// Gives the module its clocks.
-pub(crate) fn grant_clock(builder: &mut WasiCtxBuilder, clock: ClockGrant) {
+/// Gives the module its clocks. Its wall clock is `ahead` of the host's, where time is virtual.
+pub(crate) fn grant_clock(builder: &mut WasiCtxBuilder, clock: ClockGrant, ahead: Duration) {
     match clock {
-        ClockGrant::Coarse => builder.wall_clock(Coarse::new()).monotonic_clock(Coarse::new()),
-        ClockGrant::Fixed => builder.wall_clock(Fixed::new()).monotonic_clock(Fixed::new()),
+        ClockGrant::Coarse => builder.wall_clock(Coarse::new(ahead)).monotonic_clock(Coarse::new(ahead)),
+        ClockGrant::Fixed => builder.wall_clock(Fixed::new(ahead)).monotonic_clock(Fixed::new(ahead)),
+        ClockGrant::Precise if ahead > Duration::ZERO => builder.wall_clock(Ahead(ahead)),
         ClockGrant::Precise => builder,
     };
 }
@@ -39,11 +40,12 @@ pub(crate) fn grant_random(builder: &mut WasiCtxBuilder, random: RandomGrant, id
 /// The host's time, rounded down.
 struct Coarse {
     began: Instant,
+    ahead: Duration,
 }
 
 impl Coarse {
-    fn new() -> Self {
-        Self { began: Instant::now() }
+    fn new(ahead: Duration) -> Self {
+        Self { began: Instant::now(), ahead }
     }
 }
 
@@ -53,7 +55,7 @@ impl HostWallClock for Coarse {
     }
 
     fn now(&self) -> Duration {
-        rounded(since_epoch())
+        rounded(since_epoch() + self.ahead)
     }
 }
 
@@ -73,8 +75,8 @@ struct Fixed {
 }
 
 impl Fixed {
-    fn new() -> Self {
-        Self { now: rounded(since_epoch()) }
+    fn new(ahead: Duration) -> Self {
+        Self { now: rounded(since_epoch() + ahead) }
     }
 }
 
@@ -98,6 +100,19 @@ impl HostMonotonicClock for Fixed {
     }
 }
 
+/// The host's time and what has been skipped, not rounded.
+struct Ahead(Duration);
+
+impl HostWallClock for Ahead {
+    fn resolution(&self) -> Duration {
+        Duration::from_nanos(1)
+    }
+
+    fn now(&self) -> Duration {
+        since_epoch() + self.0
+    }
+}
+
 fn since_epoch() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
@@ -116,7 +131,7 @@ mod tests {
 
     #[test]
     fn a_coarse_clock_shows_whole_milliseconds() {
-        let clock = Coarse::new();
+        let clock = Coarse::new(Duration::ZERO);
         assert_eq!(HostWallClock::now(&clock).subsec_nanos() % 1_000_000, 0);
         let now = HostMonotonicClock::now(&clock);
         assert!(now.is_multiple_of(1_000_000) && now > 0, "{now}");
@@ -124,9 +139,20 @@ mod tests {
 
     #[test]
     fn a_fixed_clock_stands_still() {
-        let clock = Fixed::new();
+        let clock = Fixed::new(Duration::ZERO);
         let first = HostWallClock::now(&clock);
         std::thread::sleep(Duration::from_millis(3));
         assert_eq!((HostWallClock::now(&clock), HostMonotonicClock::now(&clock)), (first, 1_000_000_000));
+    }
+
+    #[test]
+    fn wall_clocks_are_ahead_by_what_was_skipped() {
+        let year = Duration::from_hours(365 * 24);
+        let before = since_epoch() - COARSE;
+        let clocks: [&dyn HostWallClock; 3] = [&Coarse::new(year), &Fixed::new(year), &Ahead(year)];
+        for clock in clocks {
+            let shown = clock.now() - year;
+            assert!(before <= shown && shown <= since_epoch());
+        }
     }
 }

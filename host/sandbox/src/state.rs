@@ -86,7 +86,7 @@ impl CallState {
         for (name, value) in grants.manifest.environment.iter().chain(&grants.secrets) {
             wasi.env(name, value);
         }
-        clocks::grant_clock(&mut wasi, grants.manifest.clock);
+        clocks::grant_clock(&mut wasi, grants.manifest.clock, host.clock_ahead());
         clocks::grant_random(&mut wasi, grants.manifest.random, &context.idempotency_key);
         if let Some(files) = &files {
             files.grant(&mut wasi)?;

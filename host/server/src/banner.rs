@@ -3,26 +3,44 @@
 use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use crate::cli::serve_args::VirtualClockMode;
 use crate::server::Identity;
 
 /// Prints the banner to standard output. A closed output is no reason to stop serving.
-pub(crate) fn print(address: SocketAddr, store: &str, identity: &Identity) {
+pub(crate) fn print(
+    address: SocketAddr,
+    store: &str,
+    identity: &Identity,
+    virtual_clock: Option<VirtualClockMode>,
+) {
     let mut output = std::io::stdout().lock();
-    let _ = output.write_all(text(address, store, identity).as_bytes());
+    let _ = output.write_all(text(address, store, identity, virtual_clock).as_bytes());
     let _ = output.flush();
 }
 
-fn text(address: SocketAddr, store: &str, identity: &Identity) -> String {
+fn text(
+    address: SocketAddr,
+    store: &str,
+    identity: &Identity,
+    virtual_clock: Option<VirtualClockMode>,
+) -> String {
     let endpoint = format!("http://{}", reachable(address));
     let Identity { account, region } = identity;
     let version = env!("CARGO_PKG_VERSION");
+    let clock = match virtual_clock {
+        None => "",
+        Some(VirtualClockMode::Auto) => "  clock         VIRTUAL: waits are skipped; for tests only\n",
+        Some(VirtualClockMode::Manual) => {
+            "  clock         VIRTUAL: `stepwell clock advance` skips time; for tests only\n"
+        }
+    };
     format!(
         "\
 Stepwell {version}
   listening on  http://{address}
   store         {store}
   ARNs          region {region}, account {account}
-
+{clock}
 Any AWS client works, with any credentials:
   aws stepfunctions list-state-machines --region {region} --endpoint-url {endpoint}
   boto3.client(\"stepfunctions\", region_name=\"{region}\", endpoint_url=\"{endpoint}\")
@@ -48,7 +66,13 @@ mod tests {
     #[test]
     fn clients_get_an_address_that_they_can_reach() {
         let identity = Identity { account: "123456789012".into(), region: "eu-west-1".into() };
-        let text = text("0.0.0.0:8083".parse().unwrap(), "memory", &identity);
+        let address = "0.0.0.0:8083".parse().unwrap();
+        let say = |clock| text(address, "memory", &identity, clock);
+        let text = say(None);
+        assert!(text.contains("account 123456789012\n\nAny AWS client"), "{text}");
+        for clock in [VirtualClockMode::Auto, VirtualClockMode::Manual] {
+            assert!(say(Some(clock)).contains("account 123456789012\n  clock         VIRTUAL: "));
+        }
         assert!(text.contains("listening on  http://0.0.0.0:8083\n"), "{text}");
         assert!(text.contains("--region eu-west-1 --endpoint-url http://127.0.0.1:8083\n"), "{text}");
         assert_eq!(reachable("[::]:1".parse().unwrap()).to_string(), "[::1]:1");

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use stepwell_asl::{StatesError, Timestamp};
-use stepwell_executor::Clock;
 use stepwell_executor::integrations::{FunctionCall, FunctionError, FunctionReply, Functions};
+use stepwell_executor::{Clock, VirtualClock};
 use stepwell_sandbox::{Call, CallContext, CallError, CallHost, LogLevel};
 use stepwell_store::LogLine;
 
@@ -148,6 +148,10 @@ impl CallHost for CallLog {
 
     /// Nobody counts heartbeats yet: a call ends by its own time-out.
     fn heartbeat(&self) {}
+
+    fn clock_ahead(&self) -> Duration {
+        self.clock.as_virtual().map(VirtualClock::offset).unwrap_or_default()
+    }
 }
 
 #[cfg(test)]

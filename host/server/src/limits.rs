@@ -72,6 +72,10 @@ pub(crate) const DIAGNOSTICS: i64 = 100;
 pub(crate) const CHANGE_TRIES: usize = 16;
 /// Running executions that DeleteStateMachine stops at the same time.
 pub(crate) const STOPS_AT_ONCE: usize = 64;
+/// How long `GET /api/executions/{arn}/wait` waits if it is not told.
+pub(crate) const WAIT: Duration = Duration::from_secs(30);
+/// The longest that it can be told to wait.
+pub(crate) const LONGEST_WAIT: Duration = Duration::from_mins(5);
 /// Delay that an overloaded server asks for, in milliseconds (header `x-amz-retry-after`).
 pub(crate) const RETRY_AFTER_MILLISECONDS: u32 = 200;
 

@@ -13,7 +13,7 @@ use anyhow::{Context as _, anyhow};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use stepwell_asl::Quotas;
 use stepwell_executor::integrations::{Functions, Lambda};
-use stepwell_executor::{Clock, Executor, ExecutorConfig, SystemClock};
+use stepwell_executor::{Clock, Executor, ExecutorConfig, SystemClock, VirtualClock};
 use stepwell_sandbox::{Sandbox, SandboxConfig};
 use stepwell_store::transfer::{self, Recorder};
 use stepwell_store::{Backend, OpenOptions, Store, StoreLocation};
@@ -70,7 +70,7 @@ async fn serve_until_signal(args: &ServeArgs) -> anyhow::Result<()> {
     let data = Data::open(args).await?;
     let served = async {
         let server = data.server(args).await?;
-        banner::print(address, &data.store.describe(), &server.identity);
+        banner::print(address, &data.store.describe(), &server.identity, args.virtual_clock);
         warn_if_reachable(address);
         serve_until(server, listener, signals.first()).await
     };
@@ -178,7 +178,7 @@ impl Data {
 
     /// Recovers what was running, and puts a server together.
     async fn server(&self, args: &ServeArgs) -> anyhow::Result<Server> {
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let clock = clock(args);
         let store = self.store.clone();
         let modules = Modules::new(ModulesConfig {
             store: store.clone(),
@@ -198,7 +198,11 @@ impl Data {
         };
         let calls = Calls::new(Arc::clone(&functions), bounds);
         let lambda = Arc::new(Lambda::new(functions, Arc::clone(&clock)));
-        let config = ExecutorConfig { quotas: quotas(args), ..ExecutorConfig::default() };
+        let config = ExecutorConfig {
+            quotas: quotas(args),
+            mailbox: usize::try_from(args.max_waiting_requests).unwrap_or(usize::MAX),
+            ..ExecutorConfig::default()
+        };
         let jsonata = expressions::open(&self.directory);
         let expressions = Arc::new(SandboxExpressions::new(Arc::clone(&jsonata)));
         let executor = Executor::open(store.clone(), lambda, expressions, Arc::clone(&clock), config)?;
@@ -221,6 +225,15 @@ async fn open_store(args: &ServeArgs) -> anyhow::Result<Arc<dyn Backend>> {
         return Err(anyhow!(unfinished).context("cannot open the store"));
     }
     Ok(backend)
+}
+
+/// What time it is for workflows, for modules, and in all records.
+fn clock(args: &ServeArgs) -> Arc<dyn Clock> {
+    let real = Arc::new(SystemClock);
+    match args.virtual_clock {
+        Some(mode) => Arc::new(VirtualClock::new(real, mode.skipping())),
+        None => real,
+    }
 }
 
 /// Where the key for secrets comes from: the file that was named, or one beside the data.

@@ -10,6 +10,7 @@ use stepwell_jsonata::Jsonata;
 use stepwell_store::Store;
 use stepwell_store::transfer::Recorder;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 use crate::jsonata::Trials;
 use crate::lambda::Calls;
@@ -36,6 +37,7 @@ pub struct Server {
     pub(crate) identity: Identity,
     /// Through which the store can be exported; none in tests that need no exports.
     pub(crate) recorder: Option<Arc<Recorder>>,
+    stopping: watch::Sender<bool>,
 }
 
 impl Server {
@@ -50,7 +52,17 @@ impl Server {
         identity: Identity,
     ) -> Server {
         let trials = Trials::new(jsonata);
-        Server { store, executor, modules, calls, trials, clock, identity, recorder: None }
+        Server {
+            store,
+            executor,
+            modules,
+            calls,
+            trials,
+            clock,
+            identity,
+            recorder: None,
+            stopping: watch::Sender::new(false),
+        }
     }
 
     /// Lets the store be exported while the server runs: all writes go through this recorder.
@@ -60,7 +72,8 @@ impl Server {
         self
     }
 
-    /// Answers requests until `stop` is ready; then accepts no more and finishes the open ones.
+    /// Answers requests until `stop` is ready; then accepts no more and finishes the open ones. Those that only wait for
+    /// something are answered at once.
     ///
     /// Errors: of the listener.
     pub async fn serve(
@@ -75,11 +88,22 @@ impl Server {
             }
         });
         let modules = Arc::clone(&self.modules);
+        let server = Arc::clone(&self);
+        let stop = async move {
+            stop.await;
+            server.stopping.send_replace(true);
+        };
         let serving = axum::serve(listener, self.router()).with_graceful_shutdown(stop);
         tokio::select! {
             served = serving.into_future() => served,
             never = modules.keep_clean() => match never {},
         }
+    }
+
+    /// Waits until the server stops.
+    pub(crate) async fn stopping(&self) {
+        // An error is impossible: `self` has the sender.
+        let _ = self.stopping.subscribe().wait_for(|stopping| *stopping).await;
     }
 
     fn router(self: Arc<Self>) -> Router {

@@ -12,8 +12,17 @@ pub(super) async fn handle(server: &Server, mut call: Call) -> Answer {
     let arn = call.fields.required_text("executionArn", 1, limits::ARN_CHARACTERS);
     let included = call.fields.choice("includedData", &INCLUDED_DATA) != Some("METADATA_ONLY");
     call.fields.check()?;
-    let id = execution::find(server, &arn).await?;
-    let execution = execution::read(server, id, &arn).await?;
+    answer(server, &arn, included).await
+}
+
+/// What DescribeExecution answers with all data.
+pub(crate) async fn describe_whole(server: &Server, arn: &str) -> Answer {
+    answer(server, arn, true).await
+}
+
+async fn answer(server: &Server, arn: &str, included: bool) -> Answer {
+    let id = execution::find(server, arn).await?;
+    let execution = execution::read(server, id, arn).await?;
     let machine_exists = machine::find(server, &execution.context.state_machine_arn).await?.is_some();
     let redrive = redrive_obstacle(&execution, machine_exists, server.clock.now());
     Ok(describe(&execution, included, redrive))

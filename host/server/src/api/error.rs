@@ -3,7 +3,7 @@
 //!
 //! What the client sees is the external message; the cause of a host failure goes to the log, never to the client.
 
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::{Value, json};
 use stepwell_store::StoreError;
 
@@ -133,9 +133,12 @@ impl ApiError {
         self.facts().2
     }
 
-    /// How long the client should wait before it tries again, in milliseconds.
-    pub(crate) fn retry_after_milliseconds(&self) -> Option<u32> {
-        matches!(self, ApiError::Throttling).then_some(limits::RETRY_AFTER_MILLISECONDS)
+    /// Says in the headers what clients look for there: the code, and how long to wait before they try again.
+    pub(crate) fn add_headers(&self, headers: &mut HeaderMap) {
+        headers.insert("x-amzn-errortype", HeaderValue::from_static(self.code()));
+        if matches!(self, ApiError::Throttling) {
+            headers.insert("x-amz-retry-after", HeaderValue::from(limits::RETRY_AFTER_MILLISECONDS));
+        }
     }
 
     /// The body on the wire.

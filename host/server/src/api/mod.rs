@@ -8,7 +8,7 @@ pub(crate) mod constraints;
 mod create_state_machine;
 mod definition;
 mod delete_state_machine;
-mod describe_execution;
+pub(crate) mod describe_execution;
 mod describe_state_machine;
 mod describe_state_machine_for_execution;
 pub(crate) mod error;
@@ -126,11 +126,7 @@ fn respond(answer: Answer, request_id: Uuid) -> Response {
         Ok(value) => (StatusCode::OK, value.to_string()).into_response(),
         Err(error) => {
             let mut response = (error.status(), error.to_json().to_string()).into_response();
-            let headers = response.headers_mut();
-            headers.insert("x-amzn-errortype", HeaderValue::from_static(error.code()));
-            if let Some(milliseconds) = error.retry_after_milliseconds() {
-                headers.insert("x-amz-retry-after", HeaderValue::from(milliseconds));
-            }
+            error.add_headers(response.headers_mut());
             response
         }
     };

@@ -7,6 +7,7 @@
 
 mod arn;
 mod client;
+mod clock;
 mod execution;
 mod exit;
 mod history_table;
@@ -126,6 +127,8 @@ pub(crate) enum ClientCommand {
     Machine(machine::MachineArgs),
     /// Start, follow and stop executions
     Execution(execution::ExecutionArgs),
+    /// Show what time it is for workflows, and skip virtual time
+    Clock(clock::ClockArgs),
     /// Try a JSONata expression; exit code 1 if it has no value
     Jsonata(jsonata::JsonataArgs),
     /// Back up, restore, check and move the data of a server that is stopped
@@ -165,6 +168,7 @@ fn dispatch(client: &Client, output: &mut Output, command: ClientCommand) -> Res
         ClientCommand::Secret(args) => secret::run(client, output, args),
         ClientCommand::Machine(args) => machine::run(client, output, args),
         ClientCommand::Execution(args) => execution::run(client, output, args),
+        ClientCommand::Clock(args) => clock::run(client, output, args),
         ClientCommand::Jsonata(args) => jsonata::run(client, output, &args),
         ClientCommand::Store(args) => store::run(output, args),
         ClientCommand::Completions { shell } => {

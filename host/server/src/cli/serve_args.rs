@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use stepwell_executor::Skipping;
 use stepwell_store::StoreLocation;
 
 use super::arn::Identity;
@@ -12,6 +13,7 @@ Examples:
   stepwell serve
   stepwell serve --listen 0.0.0.0:8083 --store sled:/var/lib/stepwell
   stepwell serve --store memory: --log-filter debug
+  stepwell serve --store memory: --virtual-clock
   STEPWELL_REGION=eu-west-1 STEPWELL_LOG_FORMAT=json stepwell serve";
 
 /// Flags of `stepwell serve`.
@@ -78,6 +80,15 @@ pub(crate) struct ServeArgs {
     /// File with the key that seals secrets, 64 hexadecimal digits; without it, `secret.key` beside the data
     #[arg(long, value_name = "FILE", env = "STEPWELL_SECRET_KEY_FILE")]
     pub(crate) secret_key_file: Option<PathBuf>,
+    /// Requests that may wait for one shard; more are refused with ThrottlingException, which clients try again
+    #[arg(long, value_name = "N", env = "STEPWELL_MAX_WAITING_REQUESTS", default_value_t = 4_096)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) max_waiting_requests: u32,
+    /// Virtual time, to test workflows: `auto` skips every wait in which nothing runs, `manual` only what
+    /// `stepwell clock advance` says [without a value: auto]
+    #[arg(long, value_enum, value_name = "MODE", env = "STEPWELL_VIRTUAL_CLOCK")]
+    #[arg(num_args = 0..=1, default_missing_value = "auto")]
+    pub(crate) virtual_clock: Option<VirtualClockMode>,
     // Last, because its help heading would cover the flags after it.
     /// Account and region of the ARNs that this server gives out.
     #[command(flatten)]
@@ -91,6 +102,26 @@ pub(crate) struct NamedDirectory {
     pub(crate) name: String,
     /// Where it is.
     pub(crate) path: PathBuf,
+}
+
+/// Who skips virtual time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum VirtualClockMode {
+    // Plain comments: documented values would stretch the help page.
+    // The executor.
+    Auto,
+    // Only whoever asks.
+    Manual,
+}
+
+impl VirtualClockMode {
+    /// The same for the executor.
+    pub(crate) fn skipping(self) -> Skipping {
+        match self {
+            VirtualClockMode::Auto => Skipping::Auto,
+            VirtualClockMode::Manual => Skipping::Manual,
+        }
+    }
 }
 
 /// How log lines look.

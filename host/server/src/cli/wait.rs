@@ -1,7 +1,7 @@
 //! `stepwell execution start --wait`: starts an execution and follows it to its end.
 //!
-//! A STANDARD execution is polled with DescribeExecution; an EXPRESS one keeps nothing that could be polled, so it runs
-//! through StartSyncExecution. A server that goes away while an execution runs is given time to come back, because
+//! For the end of a STANDARD execution the server is asked to wait; one that cannot is polled with DescribeExecution. An
+//! EXPRESS execution keeps nothing that could be asked for, so it runs through StartSyncExecution. A server that goes away while an execution runs is given time to come back, because
 //! executions survive restarts. Only reading is repeated: StartExecution is sent once.
 
 use std::thread;
@@ -15,6 +15,12 @@ use super::exit::Failure;
 use super::output::{Output, printable};
 use super::{history_table, table, timestamp};
 
+/// How long the server is asked to wait at once, where nobody watches.
+const ASKED: Duration = Duration::from_secs(5);
+
+/// The same where somebody does, to show the progress.
+const ASKED_LIVE: Duration = Duration::from_secs(1);
+
 /// Pause before the second look at an execution; it grows by half each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 
@@ -27,7 +33,7 @@ const RETURN_SECONDS: u64 = 30;
 /// Longest wait for the answer to one look, in seconds.
 const LOOK_SECONDS: u64 = 10;
 
-/// Pause from which on the progress is shown: shorter executions would only flicker.
+/// Time from which on the progress is shown: shorter executions would only flicker.
 const SHOWN_FROM: Duration = Duration::from_millis(150);
 
 /// Longest wait for an EXPRESS execution: the API ends them after five minutes.
@@ -97,13 +103,28 @@ fn follow(
     let began = Instant::now();
     let mut pause = FIRST_PAUSE;
     let mut gone_since: Option<Instant> = None;
+    let mut server_waits = true;
     loop {
+        let left = || deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        let asked = if output.is_live() { ASKED_LIVE } else { ASKED };
+        let asked = left().map_or(asked, |left| left.min(asked));
+        let looked = Instant::now();
+        let look = if server_waits {
+            ask_to_wait(&client, arn, asked)
+        } else {
+            client.call("DescribeExecution", &json!({"executionArn": arn}))
+        };
         let waited = began.elapsed().as_secs();
-        match client.call("DescribeExecution", &json!({"executionArn": arn})) {
+        match look {
+            // An older server has no such address.
+            Err(Failure::Refused { code, .. }) if server_waits && is_unknown_address(&code) => {
+                server_waits = false;
+                continue;
+            }
             Ok(execution) if !is_open(&execution) => return Ok(execution),
             Ok(_) => {
                 gone_since = None;
-                if output.is_live() && pause >= SHOWN_FROM {
+                if output.is_live() && began.elapsed() >= SHOWN_FROM {
                     let state = current_state(&client, arn).unwrap_or_default();
                     output.progress(&format!("{} RUNNING, {waited} s{state}", short_execution(arn)));
                 }
@@ -116,17 +137,30 @@ fn follow(
             }
             Err(failure) => return Err(failure),
         }
-        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        let left = left();
         if left.is_some_and(|left| left.is_zero()) {
             return Err(Failure::NotSucceeded {
                 message: format!("{} is still running after {waited} s; it goes on", short_execution(arn)),
                 hint: Some(format!("look at it with `stepwell execution describe {arn}`")),
             });
         }
-        // Polling is the only way to wait that the API offers for a STANDARD execution.
-        thread::sleep(left.map_or(pause, |left| left.min(pause)));
-        pause = (pause * 3 / 2).min(LONGEST_PAUSE);
+        // Whoever did not wait that long on the other side is not asked again at once.
+        if !server_waits || looked.elapsed() < asked {
+            thread::sleep(left.map_or(pause, |left| left.min(pause)));
+            pause = (pause * 3 / 2).min(LONGEST_PAUSE);
+        }
     }
+}
+
+/// Has the server wait for the end, and describe the execution then or after `longest`.
+fn ask_to_wait(client: &Client, arn: &str, longest: Duration) -> Result<Value, Failure> {
+    let seconds = longest.as_secs_f64().to_string();
+    client.get_where(&["api", "executions", arn, "wait"], &[("timeout", &seconds)])
+}
+
+/// Whether a code says that nothing is at an address; a missing execution has another one.
+fn is_unknown_address(code: &str) -> bool {
+    matches!(code, "NotFound" | "HTTP 404")
 }
 
 /// Whether a server that restarts, or has too much to do, could have caused the failure.

@@ -19,6 +19,8 @@ pub(crate) enum RestError {
     Secret(String, SecretError),
     /// Something in the request makes no sense; the text names it.
     Invalid(String),
+    /// What was asked for does not go with how things are.
+    Conflict { code: &'static str, message: String },
     /// Nothing is at this address.
     NotFound(String),
     /// Not now; the text says why.
@@ -33,6 +35,7 @@ impl axum::response::IntoResponse for RestError {
             RestError::Module(error) => return module_error(error),
             RestError::Secret(name, error) => return secret_error(&name, error),
             RestError::Invalid(message) => (StatusCode::BAD_REQUEST, "InvalidRequest", message),
+            RestError::Conflict { code, message } => (StatusCode::CONFLICT, code, message),
             RestError::NotFound(path) => {
                 (StatusCode::NOT_FOUND, "NotFound", format!("There is nothing at {path}"))
             }
@@ -49,7 +52,9 @@ fn refusal(status: StatusCode, code: &str, message: &str) -> Response {
 
 fn api_error(error: &ApiError) -> Response {
     let missing = matches!(error, ApiError::ExecutionDoesNotExist(_));
-    answer(if missing { StatusCode::NOT_FOUND } else { error.status() }, &error.to_json())
+    let mut response = answer(if missing { StatusCode::NOT_FOUND } else { error.status() }, &error.to_json());
+    error.add_headers(response.headers_mut());
+    response
 }
 
 fn module_error(error: ModuleError) -> Response {

@@ -1,9 +1,11 @@
 //! Stepwell's own endpoints: modules, secrets, logs of executions, health. Plain JSON, errors in the form of the API's.
 //!
 //! `modules` has `/modules` and what is below a module's name, `secrets` has `/secrets`, `store` the export; here are
-//! `GET /executions/{arn}/log` and `GET /healthz`.
+//! `GET /executions/{arn}/log` and `GET /healthz`. `clock` and `wait`, below `/api`, are for programs that test and watch
+//! workflows.
 
 mod alias;
+mod clock;
 mod error;
 mod members;
 mod modules;
@@ -11,6 +13,7 @@ mod query;
 mod secrets;
 mod store;
 mod version;
+mod wait;
 
 use std::sync::Arc;
 
@@ -18,7 +21,7 @@ use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{delete, get, put};
+use axum::routing::{delete, get, post, put};
 use serde_json::{Value, json};
 
 use crate::api::execution;
@@ -29,7 +32,7 @@ pub(crate) use error::RestError;
 
 type Answer = Result<Response, RestError>;
 
-/// The addresses of modules and secrets.
+/// The addresses of modules and secrets, and those below `/api`.
 pub(crate) fn routes() -> Router<Arc<Server>> {
     let module = put(modules::put_module).get(modules::get_module).delete(modules::delete_module);
     let manifest = get(modules::get_manifest).put(modules::put_manifest);
@@ -46,6 +49,9 @@ pub(crate) fn routes() -> Router<Arc<Server>> {
         .route("/api/store/export", get(store::export))
         .route("/secrets", get(secrets::list_secrets))
         .route("/secrets/{name}", put(secrets::put_secret).delete(secrets::delete_secret))
+        .route("/api/clock", get(clock::show))
+        .route("/api/clock/advance", post(clock::advance))
+        .route("/api/executions/{arn}/wait", get(wait::wait_for_end))
 }
 
 /// `GET /executions/{arn}/log`.
@@ -75,6 +81,7 @@ pub(crate) async fn health(State(server): State<Arc<Server>>) -> Response {
     };
     let mut body =
         json!({"status": word, "version": env!("CARGO_PKG_VERSION"), "store": server.store.describe()});
+    body["clock"] = json!(clock::mode(server.clock.as_virtual()));
     if let Some(reason) = reason {
         body["reason"] = json!(reason);
     }

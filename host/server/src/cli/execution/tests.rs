@@ -49,17 +49,36 @@ fn broken_input_is_located_and_not_sent() {
 }
 
 #[test]
-fn waiting_polls_until_the_end_and_prints_the_output() {
+fn waiting_asks_the_server_to_wait_and_prints_the_output() {
     let running = described("RUNNING", "");
     let done = ended("SUCCEEDED", r#","output":"{\"total\":12.50}""#);
-    let responder =
-        Responder::start([(200, STANDARD), (200, STARTED), (200, &running), (200, &running), (200, &done)]);
+    let responder = Responder::start([(200, STANDARD), (200, STARTED), (200, &running), (200, &done)]);
+    let ran = run(&responder.endpoint, &["execution", "start", "order", "--wait"]);
+    assert_eq!((ran.standard.as_str(), ran.code), ("{\n  \"total\": 12.5\n}\n", 0));
+    let path = format!("/api/executions/{}/wait", RUN.replace(':', "%3A"));
+    let waits = format!("GET {path}?timeout=5 HTTP/1.1");
+    assert_eq!(responder.operations(), ["DescribeStateMachine", "StartExecution", &waits, &waits]);
+}
+
+#[test]
+fn waiting_polls_an_older_server() {
+    let running = described("RUNNING", "");
+    let missing = r#"{"__type":"NotFound","message":"There is nothing at /api"}"#;
+    let done = ended("SUCCEEDED", r#","output":"{\"total\":12.50}""#);
+    let responder = Responder::start([
+        (200, STANDARD),
+        (200, STARTED),
+        (404, missing),
+        (200, &running),
+        (200, &running),
+        (200, &done),
+    ]);
     let ran = run(&responder.endpoint, &["execution", "start", "order", "--wait"]);
     assert_eq!((ran.standard.as_str(), ran.code), ("{\n  \"total\": 12.5\n}\n", 0));
     assert_eq!(ran.diagnostic, format!("started {RUN}\norder:run-1 SUCCEEDED after 1.250s\n"));
-    let expected = ["DescribeStateMachine", "StartExecution", "DescribeExecution", "DescribeExecution"];
-    assert_eq!(responder.operations()[..4], expected);
-    assert_eq!(responder.operations().len(), 5);
+    let operations = responder.operations();
+    assert_eq!(operations[..2], ["DescribeStateMachine", "StartExecution"]);
+    assert_eq!(operations[3..], ["DescribeExecution"; 3]);
 }
 
 #[test]
