@@ -127,7 +127,7 @@ mod tests {
     fn time_is_skipped_forwards_only_and_goes_on_from_there() {
         let real = Arc::new(Set::default());
         let clock = VirtualClock::new(Arc::<Set>::clone(&real), Skipping::Manual);
-        assert_eq!(clock.advance(Duration::from_secs(60)), Ok(Timestamp(60_000)));
+        assert_eq!(clock.advance(Duration::from_mins(1)), Ok(Timestamp(60_000)));
         real.0.store(5, Ordering::Relaxed);
         assert_eq!((clock.now(), clock.offset()), (Timestamp(60_005), Duration::from_mins(1)));
         let backwards = Err(AdvanceError::Backwards { now: Timestamp(60_005) });
@@ -144,7 +144,7 @@ mod tests {
     async fn who_sleeps_notices_a_skip_at_once() {
         let clock = VirtualClock::new(Arc::new(Set::default()), Skipping::Auto);
         let begun = tokio::time::Instant::now();
-        let (_, skipped) = tokio::join!(clock.sleep_until(Timestamp(1_000_000)), async {
+        let ((), skipped) = tokio::join!(clock.sleep_until(Timestamp(1_000_000)), async {
             tokio::task::yield_now().await;
             clock.advance_to(Timestamp(1_000_000))
         });

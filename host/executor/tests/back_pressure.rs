@@ -100,6 +100,9 @@ impl Integration for Gate {
     }
 }
 
+/// Longer than any execution takes here.
+const PATIENCE: Duration = Duration::from_mins(1);
+
 struct Bed {
     executor: Executor,
     store: Store,
@@ -127,7 +130,7 @@ impl Bed {
 
     async fn ended(&self, name: &str) -> Status {
         let id = self.store.execution_id(&arn(name)).await.unwrap().unwrap();
-        self.executor.wait(&arn(name), id).await.unwrap();
+        tokio::time::timeout(PATIENCE, self.executor.wait(&arn(name), id)).await.expect("an end").unwrap();
         self.store.standing(id).await.unwrap().unwrap().status
     }
 }

@@ -76,6 +76,9 @@ impl Integration for Work {
     }
 }
 
+/// Longer than any execution takes here.
+const PATIENCE: Duration = Duration::from_mins(1);
+
 struct Bed {
     world: World<Played>,
     clock: Arc<VirtualClock>,
@@ -100,7 +103,7 @@ impl Bed {
     /// Waits until an execution has ended, as a client would.
     async fn ended(&self, name: &str) -> Status {
         let id = Store::new(Arc::clone(&self.world.backend)).execution_id(&arn(name)).await.unwrap().unwrap();
-        self.executor.wait(&arn(name), id).await.unwrap();
+        tokio::time::timeout(PATIENCE, self.executor.wait(&arn(name), id)).await.expect("an end").unwrap();
         self.world.status(name).await.unwrap()
     }
 

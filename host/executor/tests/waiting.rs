@@ -18,6 +18,9 @@ use world::{Played, World, arn, request};
 const WAITS: &str = r#"{"StartAt": "A", "States": {
   "A": {"Type": "Wait", "Seconds": 1, "Next": "B"}, "B": {"Type": "Wait", "Seconds": 3600, "End": true}}}"#;
 
+/// Longer than any execution takes here, in the time of the test.
+const PATIENCE: Duration = Duration::from_hours(10);
+
 struct Bed {
     world: World<Played>,
     store: Store,
@@ -31,6 +34,12 @@ impl Bed {
         world.clock = Arc::new(Paused(tokio::time::Instant::now()));
         let (store, executor) = world.open_over(Arc::clone(&world.backend)).await.unwrap();
         Bed { world, store, executor }
+    }
+
+    /// Waits as a client does that gives up some time.
+    async fn wait(&self, name: &str, id: ExecutionId) -> Result<(), WaitError> {
+        let arn = arn(name);
+        tokio::time::timeout(PATIENCE, self.executor.wait(&arn, id)).await.expect("an end")
     }
 
     async fn start(&self, name: &str) -> ExecutionId {
@@ -52,13 +61,13 @@ async fn who_waits_is_told_of_an_end_that_is_durable() {
     let bed = Bed::new().await;
     let id = bed.start("e").await;
     let waits = (0..20).map(|_| async {
-        bed.executor.wait(&arn("e"), id).await.unwrap();
+        bed.wait("e", id).await.unwrap();
         bed.world.status("e").await.unwrap()
     });
     let told = futures_util::future::join_all(waits).await;
     assert_eq!(told, [Status::Succeeded; 20]);
     // And at once when it has ended already, with nobody left to tell.
-    assert_eq!(bed.executor.wait(&arn("e"), id).now_or_never(), Some(Ok(())));
+    assert_eq!(bed.wait("e", id).now_or_never(), Some(Ok(())));
 }
 
 #[tokio::test(start_paused = true)]
@@ -68,13 +77,13 @@ async fn an_execution_that_rests_or_is_stopped_or_comes_back_after_a_restart_is_
     tokio::time::sleep(Duration::from_secs(10)).await;
     bed.executor.shut_down(Duration::ZERO).await;
     (bed.store, bed.executor) = bed.world.open_over(Arc::clone(&bed.world.backend)).await.unwrap();
-    bed.executor.wait(&arn("e"), id).await.unwrap();
+    bed.wait("e", id).await.unwrap();
     assert_eq!(bed.world.status("e").await, Some(Status::Succeeded));
 
     let id = bed.start("f").await;
     tokio::time::sleep(Duration::from_secs(10)).await;
-    let arn_f = arn("f");
-    let (told, stopped) = tokio::join!(bed.executor.wait(&arn_f, id), bed.executor.stop(&arn_f, None, None));
+    let name = arn("f");
+    let (told, stopped) = tokio::join!(bed.wait("f", id), bed.executor.stop(&name, None, None));
     assert!(told.is_ok() && stopped.is_ok());
     assert_eq!(bed.world.status("f").await, Some(Status::Aborted));
 }

@@ -88,10 +88,10 @@ impl Server {
             }
         });
         let modules = Arc::clone(&self.modules);
-        let server = Arc::clone(&self);
+        let told = self.stopping.clone();
         let stop = async move {
             stop.await;
-            server.stopping.send_replace(true);
+            told.send_replace(true);
         };
         let serving = axum::serve(listener, self.router()).with_graceful_shutdown(stop);
         tokio::select! {

@@ -67,9 +67,9 @@ impl Shard {
         let conflict = failure == StoreError::Conflict;
         // Nothing but requests, which are answered: there is nothing that a new one would have to wait for.
         if turn.occurrences.is_empty() {
-            self.ties.stall.end()
+            self.ties.stall.end();
         } else {
-            self.ties.stall.refused(&failure)
+            self.ties.stall.refused(&failure);
         }
         if !conflict {
             warn!(%failure, events = turn.occurrences.len(), "a commit failed");

@@ -86,7 +86,7 @@ fn sentence(clock: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::test_responder::Responder;
+    use super::super::test_responder::{Request, Responder};
     use super::super::test_support;
     use serde_json::json;
 
@@ -106,7 +106,7 @@ mod tests {
         let requests = responder.requests();
         assert_eq!(requests[0].line, "GET /api/clock HTTP/1.1");
         assert_eq!(requests[1].line, "POST /api/clock/advance HTTP/1.1");
-        let sent: Vec<_> = requests[1..].iter().map(|request| request.json()).collect();
+        let sent: Vec<_> = requests[1..].iter().map(Request::json).collect();
         assert_eq!(
             sent,
             [json!({"seconds": 1.5}), json!({"to": "2031-01-01T00:00:00Z"}), json!({"next": true})]

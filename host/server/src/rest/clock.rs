@@ -120,9 +120,9 @@ mod tests {
 
     fn read(body: &Value) -> Result<Advance, String> {
         let body = members::read(body.to_string().as_bytes());
-        body.and_then(Advance::read).map_err(|error| match error {
-            RestError::Invalid(message) => message,
-            _ => panic!("another error"),
+        body.and_then(Advance::read).map_err(|error| {
+            let RestError::Invalid(message) = error else { panic!("another error") };
+            message
         })
     }
 

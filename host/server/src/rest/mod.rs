@@ -1,8 +1,8 @@
 //! Stepwell's own endpoints: modules, secrets, logs of executions, health. Plain JSON, errors in the form of the API's.
 //!
 //! `modules` has `/modules` and what is below a module's name, `secrets` has `/secrets`, `store` the export; here are
-//! `GET /executions/{arn}/log` and `GET /healthz`. What is below `/api` is for programs that test and watch workflows:
-//! `clock` and `wait`.
+//! `GET /executions/{arn}/log` and `GET /healthz`. `clock` and `wait`, below `/api`, are for programs that test and watch
+//! workflows.
 
 mod alias;
 mod clock;
