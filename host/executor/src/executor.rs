@@ -9,6 +9,7 @@ use crate::lane::Lane;
 use crate::limits;
 use crate::machines::Machines;
 use crate::request::{StartRequest, Started};
+use crate::retention::Retention;
 use crate::revive::Reviver;
 use crate::shard::{Message, Parts, Shard, Stop};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -26,12 +27,14 @@ pub struct ExecutorConfig {
     pub shards: usize,
     /// The bounds that new executions get.
     pub quotas: Quotas,
+    /// How long executions are kept after their end; none: for ever.
+    pub retention: Option<Duration>,
 }
 
 impl Default for ExecutorConfig {
     fn default() -> ExecutorConfig {
         let shards = std::thread::available_parallelism().map_or(2, usize::from);
-        ExecutorConfig { shards, quotas: Quotas::default() }
+        ExecutorConfig { shards, quotas: Quotas::default(), retention: None }
     }
 }
 
@@ -103,6 +106,10 @@ impl Executor {
         let shards = Shards(shards.collect());
         // The shards alone keep the lane: it ends with the last of them.
         drop(parts);
+        if let Some(keep) = config.retention {
+            let clock = Arc::clone(&clock);
+            tokio::spawn(Retention { store: store.clone(), shards: shards.clone(), clock, keep }.run());
+        }
         let alarm = Alarm { store: store.clone(), shards: shards.clone(), clock };
         tokio::spawn(alarm.clone().recover());
         tokio::spawn(alarm.ring());

@@ -17,6 +17,7 @@ mod lane;
 pub mod limits;
 mod machines;
 mod request;
+mod retention;
 mod revive;
 mod shard;
 

@@ -330,7 +330,7 @@ async fn begin_at_once(count: u64) {
     store.commit(changes).await.unwrap();
     let clock = Arc::new(VirtualClock(Instant::now()));
     let quotas = Quotas { map_concurrency: 1_000, ..Quotas::default() };
-    let config = ExecutorConfig { shards: 1, quotas };
+    let config = ExecutorConfig { shards: 1, quotas, ..ExecutorConfig::default() };
     let executor =
         Executor::open(store.clone(), Arc::<Shop>::default(), Arc::new(NoExpressions), clock, config)
             .unwrap();

@@ -178,7 +178,9 @@ impl Data {
         };
         let calls = Calls::new(Arc::clone(&functions), bounds);
         let lambda = Arc::new(Lambda::new(functions, Arc::clone(&clock)));
-        let config = ExecutorConfig { quotas: quotas(args), ..ExecutorConfig::default() };
+        let config =
+            ExecutorConfig { quotas: quotas(args), retention: args.retention.0, ..ExecutorConfig::default() };
+        tracing::info!(retention = %args.retention, "closed executions are kept so long (`none`: for ever)");
         let jsonata = expressions::open(&self.directory);
         let expressions = Arc::new(SandboxExpressions::new(Arc::clone(&jsonata)));
         let executor = Executor::open(store.clone(), lambda, expressions, Arc::clone(&clock), config)?;
