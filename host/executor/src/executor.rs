@@ -11,6 +11,7 @@ use crate::limits;
 use crate::machines::Machines;
 use crate::quiescence::Quiescence;
 use crate::request::{StartRequest, Started};
+use crate::retention::Retention;
 use crate::revive::Reviver;
 use crate::shard::{Message, Parts, Shard, Stop, Ties};
 use crate::skipper::Skipper;
@@ -33,12 +34,14 @@ pub struct ExecutorConfig {
     pub quotas: Quotas,
     /// Messages that may wait for one shard; more requests are refused as busy. At least 1.
     pub mailbox: usize,
+    /// How long executions are kept after their end; none: for ever.
+    pub retention: Option<Duration>,
 }
 
 impl Default for ExecutorConfig {
     fn default() -> ExecutorConfig {
         let shards = std::thread::available_parallelism().map_or(2, usize::from);
-        ExecutorConfig { shards, quotas: Quotas::default(), mailbox: limits::MAILBOX }
+        ExecutorConfig { shards, quotas: Quotas::default(), mailbox: limits::MAILBOX, retention: None }
     }
 }
 
@@ -121,6 +124,10 @@ impl Executor {
         let shards = Shards(shards.collect());
         // The shards alone keep the lane: it ends with the last of them.
         drop(parts);
+        if let Some(keep) = config.retention {
+            let clock = Arc::clone(&clock);
+            tokio::spawn(Retention { store: store.clone(), shards: shards.clone(), clock, keep }.run());
+        }
         let recovery = quiescence.hold();
         let skipper =
             Skipper { quiescence: quiescence.clone(), store: store.clone(), clock: Arc::clone(&clock) };

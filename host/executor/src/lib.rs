@@ -19,6 +19,7 @@ pub mod limits;
 mod machines;
 mod quiescence;
 mod request;
+mod retention;
 mod revive;
 mod shard;
 mod skipper;

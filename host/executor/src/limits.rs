@@ -40,6 +40,23 @@ pub const WAKE_PAGE: usize = 500;
 pub const REVIVALS: usize = 64;
 /// Pause before an execution that could not be read back is tried again.
 pub const REVIVAL_RETRY: Duration = Duration::from_secs(5);
+/// How often closed executions are looked for that are kept no longer.
+pub const RETENTION_EVERY: Duration = Duration::from_mins(1);
+/// It is looked ten times in the time for which they are kept, but not more often than this.
+pub const RETENTION_SOONEST: Duration = Duration::from_secs(1);
+/// Closed executions read per page to be removed.
+pub const RETENTION_PAGE: usize = 500;
+/// After a batch of removals, which has up to the store's `REMOVAL_RECORDS`, the next one waits so many times as long as
+/// it took.
+pub const RETENTION_PAUSE: u32 = 4;
+/// Shortest such pause: at most 200 batches in a second.
+pub const RETENTION_PAUSE_MIN: Duration = Duration::from_millis(5);
+/// Longest such pause.
+pub const RETENTION_PAUSE_MAX: Duration = Duration::from_secs(5);
+/// When removals have gone on for longer than this without an end, pauses are only as long as the batches.
+pub const RETENTION_PATIENCE: Duration = Duration::from_mins(10);
+/// Times that a batch of removals is tried again when somebody else removed some of it.
+pub const RETENTION_CONFLICTS: u32 = 4;
 /// Times that StartExecution is tried again when somebody else took the name at the same moment.
 pub const START_TRIES: u32 = 4;
 /// Executions whose checkpoints are written in one commit when the server shuts down.

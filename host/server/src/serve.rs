@@ -201,8 +201,10 @@ impl Data {
         let config = ExecutorConfig {
             quotas: quotas(args),
             mailbox: usize::try_from(args.max_waiting_requests).unwrap_or(usize::MAX),
+            retention: args.retention.0,
             ..ExecutorConfig::default()
         };
+        tracing::info!(retention = %args.retention, "closed executions are kept so long (`none`: for ever)");
         let jsonata = expressions::open(&self.directory);
         let expressions = Arc::new(SandboxExpressions::new(Arc::clone(&jsonata)));
         let executor = Executor::open(store.clone(), lambda, expressions, Arc::clone(&clock), config)?;

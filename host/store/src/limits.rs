@@ -128,6 +128,9 @@ pub const CHECKPOINT_BYTES: usize = 256 * 1024;
 /// Bytes of journal above which it is, however large the last one was: what has changed fits a batch.
 pub const CHECKPOINT_MOST_BYTES: usize = 8 * 1024 * 1024;
 
+/// Records that one batch of a removal takes at most, but for a few: about what a full group of commits changes.
+pub const REMOVAL_RECORDS: usize = 512;
+
 /// Problems that a check of all records names; more are only counted.
 pub const CHECK_EXAMPLES: usize = 100;
 

@@ -53,15 +53,18 @@ impl Shard {
         if stops.is_empty() {
             return;
         }
-        let answer = match self.store.standing(id).await {
-            Ok(standing) => standing.and_then(|standing| standing.stopped_at).ok_or(StopError::Store(
-                StoreError::Invalid("an execution that is in no list of running ones has not ended"),
-            )),
-            Err(failure) => Err(StopError::Store(failure)),
-        };
-        for stop in stops {
+        let standing = self.store.standing(id).await;
+        for Stop { execution_arn: arn, reply, .. } in stops {
+            let answer = match &standing {
+                // It was removed since its name was looked up.
+                Ok(None) => Err(StopError::DoesNotExist { arn }),
+                Ok(Some(standing)) => standing.stopped_at.ok_or(StopError::Store(StoreError::Invalid(
+                    "an execution that is in no list of running ones has not ended",
+                ))),
+                Err(failure) => Err(StopError::Store(failure.clone())),
+            };
             // The caller may be gone; that changes nothing here.
-            let _ = stop.reply.send(answer.clone());
+            let _ = reply.send(answer);
         }
     }
 }

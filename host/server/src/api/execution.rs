@@ -16,5 +16,12 @@ pub(crate) async fn find(server: &Server, arn: &str) -> Result<ExecutionId, ApiE
 /// What an execution was started with, and where it stands. Both are written when it starts.
 pub(crate) async fn read(server: &Server, id: ExecutionId, arn: &str) -> Result<Standing, ApiError> {
     let standing = server.store.standing(id).await?;
-    standing.ok_or_else(|| ApiError::internal(&format!("{arn} has no journal")))
+    // It may have been removed since its name was looked up.
+    standing.ok_or_else(|| ApiError::ExecutionDoesNotExist(arn.to_owned()))
+}
+
+/// Makes sure that what was read of an execution is whole: a removal takes its name with the first of its records.
+pub(crate) async fn check_not_removed(server: &Server, id: ExecutionId, arn: &str) -> Result<(), ApiError> {
+    let named = server.store.execution_id(arn).await?;
+    if named == Some(id) { Ok(()) } else { Err(ApiError::ExecutionDoesNotExist(arn.to_owned())) }
 }

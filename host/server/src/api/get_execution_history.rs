@@ -22,6 +22,7 @@ pub(super) async fn handle(server: &Server, mut call: Call) -> Answer {
     let first = if reverse { u64::MAX } else { 1 };
     let from = page.position(&scope, now)?.map(event_id).transpose()?.unwrap_or(first);
     let (events, next) = read(server, id, (from, page.items), reverse, data).await?;
+    execution::check_not_removed(server, id, &arn).await?;
     let mut answer = json!({"events": events});
     if let Some(next) = next {
         answer["nextToken"] = json!(page_token::issue(&scope, &next.to_be_bytes(), now));

@@ -16,6 +16,7 @@ mod log_lines;
 mod machine;
 mod module;
 mod output;
+mod retention;
 mod secret;
 pub(crate) mod serve_args;
 mod source;

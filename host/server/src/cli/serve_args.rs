@@ -7,6 +7,7 @@ use stepwell_executor::Skipping;
 use stepwell_store::StoreLocation;
 
 use super::arn::Identity;
+use super::retention::Retention;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -64,6 +65,9 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "N", env = "STEPWELL_MAP_CONCURRENCY", default_value_t = 40)]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=1_000))]
     pub(crate) map_concurrency: u64,
+    /// How long executions are kept after their end: days, or a time like `12h`, `30m`, `45s`; `none`: for ever
+    #[arg(long, value_name = "DAYS", env = "STEPWELL_RETENTION", default_value = "90")]
+    pub(crate) retention: Retention,
     /// How log lines look: for people, or one JSON object a line
     #[arg(long, value_enum, value_name = "FORMAT", env = "STEPWELL_LOG_FORMAT", default_value = "text")]
     pub(crate) log_format: LogFormat,

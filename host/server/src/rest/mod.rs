@@ -58,6 +58,7 @@ pub(crate) fn routes() -> Router<Arc<Server>> {
 pub(crate) async fn execution_log(State(server): State<Arc<Server>>, Path(arn): Path<String>) -> Answer {
     let id = execution::find(&server, &arn).await?;
     let lines = server.store.log(id, limits::LOG_RECORDS).await?;
+    execution::check_not_removed(&server, id, &arn).await?;
     let lines: Vec<Value> = lines
         .iter()
         .map(|line| {

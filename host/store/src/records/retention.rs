@@ -47,7 +47,7 @@ struct Doomed {
 
 impl Doomed {
     fn room(&self) -> usize {
-        limits::DELETE_KEYS.saturating_sub(self.records)
+        limits::REMOVAL_RECORDS.saturating_sub(self.records)
     }
 }
 
@@ -78,7 +78,7 @@ impl Store {
         page.items.iter().map(|(key, _)| closed_of(key)).collect()
     }
 
-    /// Removes records of these executions, in one batch of about [`limits::DELETE_KEYS`] at most: as many executions as
+    /// Removes records of these executions, in one batch of about [`limits::REMOVAL_RECORDS`] at most: as many executions as
     /// fit, or a part of the first. Call it again with the rest until that is empty. One that is gone counts as removed.
     ///
     /// Errors: `Invalid` when the first has not ended, and `Corrupt` when its records cannot be trusted to say so: it

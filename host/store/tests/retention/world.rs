@@ -34,7 +34,7 @@ pub(crate) const LONG: &str = r#"{"StartAt": "Init", "States": {
   "Init": {"Type": "Pass", "Assign": {"round": 0}, "Next": "Work"},
   "Work": {"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:work", "Next": "Count",
     "Assign": {"round.$": "States.MathAdd($round, 1)"}, "ResultPath": null},
-  "Count": {"Type": "Choice", "Default": "Done", "Choices": [{"Variable": "$round", "NumericLessThan": 140, "Next": "Work"}]},
+  "Count": {"Type": "Choice", "Default": "Done", "Choices": [{"Variable": "$round", "NumericLessThan": 270, "Next": "Work"}]},
   "Done": {"Type": "Succeed"}}}"#;
 
 /// An execution in memory.
@@ -148,7 +148,7 @@ impl World {
         let mut changes = Changes::new();
         let ids: Vec<ExecutionId> = self.live.keys().copied().filter(|_| self.random.bool()).collect();
         for id in &ids {
-            for _ in 0..self.random.usize(1..20) {
+            for _ in 0..self.random.usize(1..40) {
                 if self.live[id].execution.progress.status == Status::Running {
                     let kind = self.next_event(*id);
                     self.apply(*id, &kind, &mut changes);
