@@ -2,6 +2,10 @@
 
 use std::process::ExitCode;
 
+/// Many small pieces of memory are asked for on one thread and given back on another.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     stepwell_server::main()
 }

@@ -19,6 +19,10 @@ use stepwell_bench::{calls, disk, guest, hostile, modules, transitions};
 use stepwell_jsonata::Jsonata;
 use tokio::runtime::{Handle, Runtime};
 
+/// As the server has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Executions that are open at the same time, one row each.
 const EXECUTIONS: [u32; 3] = [1, 64, 1_024];
 /// Callers of the sandbox, one row each. Many of them keep its threads from ever going to sleep.
