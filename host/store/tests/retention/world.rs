@@ -218,6 +218,20 @@ impl World {
         }
     }
 
+    /// Drives an execution event by event until it is parked.
+    pub(crate) async fn park(&mut self) {
+        while self.store.wakes(None, Timestamp(i64::MAX), 1).await.unwrap().0.is_empty() {
+            let Some(id) = self.live.iter().find(|(_, live)| live.machine == 0).map(|(id, _)| *id) else {
+                self.start().await;
+                continue;
+            };
+            let kind = self.next_event(id);
+            let mut changes = Changes::new();
+            self.apply(id, &kind, &mut changes);
+            self.commit(&[id], changes).await;
+        }
+    }
+
     /// Stops an execution.
     pub(crate) async fn stop(&mut self, id: ExecutionId) {
         let mut changes = Changes::new();
