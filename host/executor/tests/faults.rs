@@ -185,7 +185,7 @@ struct World {
 }
 
 impl World {
-    async fn open(&self, backend: Arc<dyn Backend>) -> Option<(Store, Executor)> {
+    fn open(&self, backend: Arc<dyn Backend>) -> Option<(Store, Executor)> {
         let store = Store::new(backend);
         let (shop, clock) = (Arc::<Shop>::clone(&self.shop), Arc::clone(&self.clock));
         let config = ExecutorConfig { shards: 3, ..ExecutorConfig::default() };
@@ -227,7 +227,7 @@ async fn run(seed: u64) {
     let mut backend =
         Arc::new(FaultBackend::new(Arc::<MemoryBackend>::clone(&memory), FaultPlan::every(seed)));
     for _ in 0..LIVES {
-        if let Some((store, executor)) = world.open(Arc::<FaultBackend>::clone(&backend)).await {
+        if let Some((store, executor)) = world.open(Arc::<FaultBackend>::clone(&backend)) {
             let done = live(&store, &executor, &backend).await;
             executor.shut_down(Duration::ZERO).await;
             if done {
@@ -296,7 +296,7 @@ fn check_attempts(history: &[HistoryEvent], number: u64, expected: &Expected, pl
 
 /// The parts of ended executions go; what failed commits and crashes have left, with the next start.
 async fn check_leftovers(world: &World, memory: Arc<MemoryBackend>, seed: u64) {
-    let (store, executor) = world.open(Arc::<MemoryBackend>::clone(&memory)).await.unwrap();
+    let (store, executor) = world.open(Arc::<MemoryBackend>::clone(&memory)).unwrap();
     for _ in 0..ROUNDS {
         if store.leftovers(1).await.unwrap().is_empty() {
             break;

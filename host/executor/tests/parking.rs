@@ -47,13 +47,13 @@ impl Bed {
         let mut world = World::new(&[("wait", WAIT.to_owned())]).await;
         let clock = Arc::new(Settable { begun: Instant::now(), set_by: AtomicI64::new(0) });
         world.clock = Arc::<Settable>::clone(&clock);
-        let (store, executor) = world.open_over(Arc::clone(&world.backend)).await.unwrap();
+        let (store, executor) = world.open_over(Arc::clone(&world.backend)).unwrap();
         Bed { world, clock, store, executor }
     }
 
     async fn restart(&mut self) {
         self.executor.shut_down(Duration::ZERO).await;
-        (self.store, self.executor) = self.world.open_over(Arc::clone(&self.world.backend)).await.unwrap();
+        (self.store, self.executor) = self.world.open_over(Arc::clone(&self.world.backend)).unwrap();
     }
 
     async fn parked(&self) -> usize {

@@ -32,7 +32,7 @@ impl Bed {
     async fn new() -> Bed {
         let mut world = World::new(&[("waits", WAITS.to_owned())]).await;
         world.clock = Arc::new(Paused(tokio::time::Instant::now()));
-        let (store, executor) = world.open_over(Arc::clone(&world.backend)).await.unwrap();
+        let (store, executor) = world.open_over(Arc::clone(&world.backend)).unwrap();
         Bed { world, store, executor }
     }
 
@@ -76,7 +76,7 @@ async fn an_execution_that_rests_or_is_stopped_or_comes_back_after_a_restart_is_
     let id = bed.start("e").await;
     tokio::time::sleep(Duration::from_secs(10)).await;
     bed.executor.shut_down(Duration::ZERO).await;
-    (bed.store, bed.executor) = bed.world.open_over(Arc::clone(&bed.world.backend)).await.unwrap();
+    (bed.store, bed.executor) = bed.world.open_over(Arc::clone(&bed.world.backend)).unwrap();
     bed.wait("e", id).await.unwrap();
     assert_eq!(bed.world.status("e").await, Some(Status::Succeeded));
 

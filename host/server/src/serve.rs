@@ -69,7 +69,7 @@ async fn serve_until_signal(args: &ServeArgs) -> anyhow::Result<()> {
     let address = listener.local_addr().context("cannot read the address that was bound")?;
     let data = Data::open(args).await?;
     let served = async {
-        let server = data.server(args).await?;
+        let server = data.server(args)?;
         banner::print(address, &data.store.describe(), &server.identity, args.virtual_clock);
         warn_if_reachable(address);
         serve_until(server, listener, signals.first()).await
@@ -177,7 +177,7 @@ impl Data {
     }
 
     /// Recovers what was running, and puts a server together.
-    async fn server(&self, args: &ServeArgs) -> anyhow::Result<Server> {
+    fn server(&self, args: &ServeArgs) -> anyhow::Result<Server> {
         let clock = clock(args);
         let store = self.store.clone();
         let modules = Modules::new(ModulesConfig {
@@ -358,7 +358,7 @@ mod tests {
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let server = data.server(&args).await.unwrap();
+        let server = data.server(&args).unwrap();
         let serving = serve_until(server, listener, std::future::pending());
         let failing = async {
             // Connected: the failure meets a server that serves.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use stepwell_it::{Client, Server, Setup, eventually};
 
 /// Longest time until something has gone that is kept for three seconds.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 fn exists(client: &Client, execution: &str) -> bool {
     match client.call("DescribeExecution", &json!({"executionArn": execution})) {

@@ -110,7 +110,7 @@ fn waits_are_bounded_checked_and_let_the_server_stop() {
     let client = server.client();
     let machine = client.create_machine("waits", &wait_machine(3_600));
     let arn = client.start(&machine, "e", &json!({}));
-    let missing = format!("/api/executions/{}x/wait", arn);
+    let missing = format!("/api/executions/{arn}x/wait");
     let reply = client.send("GET", &missing, &[], b"").expect("an answer");
     assert_eq!((reply.status, reply.refusal().code.as_str()), (404, "ExecutionDoesNotExist"));
     for timeout in ["301", "-1", "soon"] {

@@ -103,7 +103,7 @@ async fn run(seed: u64) {
     let world = World { backend: Arc::clone(&memory), expressions: Arc::new(Moody), clock, shards: 2 };
     let mut backend = Arc::new(FaultBackend::new(memory, FaultPlan::every(seed)));
     for _ in 0..LIVES {
-        if let Some((store, executor)) = world.open_over(Arc::<FaultBackend>::clone(&backend)).await {
+        if let Some((store, executor)) = world.open_over(Arc::<FaultBackend>::clone(&backend)) {
             let done = life(&store, &executor, &backend).await;
             executor.shut_down(Duration::ZERO).await;
             if done {

@@ -65,7 +65,7 @@ fn permits() -> usize {
 #[tokio::test]
 async fn slow_expressions_hold_up_nobody_else() {
     let world = World { shards: 2, ..slow_and_quick().await };
-    let executor = world.open().await;
+    let executor = world.open();
     let mut slow = Vec::new();
     for number in 0..30 {
         slow.push(asked(executor.start(request("slow", &format!("slow-{number}"), number))));
@@ -96,7 +96,7 @@ async fn slow_expressions_hold_up_nobody_else() {
 #[tokio::test]
 async fn more_slow_steps_than_there_may_be_threads_wait_and_end() {
     let world = slow_and_quick().await;
-    let executor = world.open().await;
+    let executor = world.open();
     let starts = (0..400).map(|number| asked(executor.start(request("twice", &number.to_string(), number))));
     let starts: Vec<_> = starts.collect();
     until(|| world.expressions.state().slow >= stepwell_executor::limits::SLOW_THREADS).await;
@@ -117,7 +117,7 @@ async fn more_slow_steps_than_there_may_be_threads_wait_and_end() {
 #[tokio::test]
 async fn a_stop_waits_for_the_step_under_way() {
     let world = slow_and_quick().await;
-    let executor = world.open().await;
+    let executor = world.open();
     let start = asked(executor.start(request("wait", "stopped", 1)));
     let late = asked(executor.start(request("slow", "late", 1)));
     until(|| world.expressions.state().slow == 2).await;
@@ -139,7 +139,7 @@ async fn a_stop_waits_for_the_step_under_way() {
 #[tokio::test]
 async fn a_start_is_repeated_while_the_first_is_under_way() {
     let world = slow_and_quick().await;
-    let executor = world.open().await;
+    let executor = world.open();
     let first = asked(executor.start(request("slow", "same", 1)));
     let mut second = asked(executor.start(request("slow", "same", 1)));
     let other = executor.start(request("slow", "same", 2)).await;
@@ -162,7 +162,7 @@ async fn a_start_is_repeated_while_the_first_is_under_way() {
 async fn a_step_that_panics_is_taken_again() {
     let world = slow_and_quick().await;
     world.expressions.open_gate();
-    let executor = world.open().await;
+    let executor = world.open();
     world.expressions.state().panics = 2;
     executor.start(request("task", "t", 1)).await.unwrap();
     assert_eq!(world.until_ended("t").await.output, Some(json!({"number": 2}).to_string()));
@@ -184,7 +184,7 @@ async fn a_step_that_always_panics_is_left_alone() {
     let world = slow_and_quick().await;
     world.expressions.open_gate();
     world.expressions.state().panics = usize::MAX;
-    let executor = world.open().await;
+    let executor = world.open();
     for name in ["stopped", "restarted"] {
         executor.start(request("task", name, 1)).await.unwrap();
     }
@@ -199,14 +199,14 @@ async fn a_step_that_always_panics_is_left_alone() {
 
     executor.shut_down(Duration::ZERO).await;
     world.expressions.state().panics = 0;
-    let _executor = world.open().await;
+    let _executor = world.open();
     assert_eq!(world.until_ended("restarted").await.status, Status::Succeeded);
 }
 
 #[tokio::test]
 async fn what_is_under_way_at_the_end_is_done_after_a_restart() {
     let world = slow_and_quick().await;
-    let executor = world.open().await;
+    let executor = world.open();
     executor.start(request("task", "known", 1)).await.unwrap();
     let unknown = asked(executor.start(request("slow", "unknown", 1)));
     until(|| world.expressions.state().slow == 2).await;
@@ -215,7 +215,7 @@ async fn what_is_under_way_at_the_end_is_done_after_a_restart() {
     assert_eq!(unknown.await, Err(StartError::ShuttingDown));
     assert_eq!(stop.await, Err(StopError::ShuttingDown));
 
-    let executor = world.open().await;
+    let executor = world.open();
     until(|| world.expressions.state().slow == 3).await;
     world.expressions.open_gate();
     executor.start(request("slow", "unknown", 1)).await.unwrap();
@@ -233,7 +233,7 @@ async fn what_is_under_way_at_the_end_is_done_after_a_restart() {
 #[tokio::test]
 async fn a_shut_down_waits_for_steps_under_way() {
     let world = slow_and_quick().await;
-    let executor = world.open().await;
+    let executor = world.open();
     executor.start(request("task", "known", 1)).await.unwrap();
     let start = asked(executor.start(request("wait", "new", 1)));
     until(|| world.expressions.state().slow == 2).await;

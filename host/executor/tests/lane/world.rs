@@ -159,7 +159,7 @@ impl World<Played> {
 
 impl<E: Expressions + 'static> World<E> {
     /// A life: `None` when the store fails meanwhile.
-    pub(crate) async fn open_over(&self, backend: Arc<dyn Backend>) -> Option<(Store, Executor)> {
+    pub(crate) fn open_over(&self, backend: Arc<dyn Backend>) -> Option<(Store, Executor)> {
         let store = Store::new(backend);
         let config = ExecutorConfig { shards: self.shards, ..ExecutorConfig::default() };
         let expressions = Arc::<E>::clone(&self.expressions);
@@ -168,8 +168,8 @@ impl<E: Expressions + 'static> World<E> {
         executor.ok().map(|executor| (store, executor))
     }
 
-    pub(crate) async fn open(&self) -> Executor {
-        self.open_over(Arc::clone(&self.backend)).await.unwrap().1
+    pub(crate) fn open(&self) -> Executor {
+        self.open_over(Arc::clone(&self.backend)).unwrap().1
     }
 
     pub(crate) async fn standing(&self, name: &str) -> Option<Standing> {

@@ -179,24 +179,24 @@ impl World {
         let execution = std::mem::replace(&mut live.execution, Execution::placeholder());
         let event = Event { at: self.now, kind: kind.clone() };
         let mut transition = step(&self.machines[live.machine].1, execution, event, &NoEvaluator);
-        let changed = !transition.history.is_empty();
+        let moved_on = !transition.history.is_empty();
         let parked_after = Timestamp(self.now.0 + PARK_AFTER);
         let moved = Moved { at: self.now, event: kind, transition: &mut transition, parked_after };
         changes.transition(&mut live.tracked, moved).unwrap();
         live.execution = transition.execution;
         let running = live.execution.progress.status == Status::Running;
-        if self.eager && running && changed {
+        if self.eager && running && moved_on {
             changes.checkpoint(&mut live.tracked, &live.execution).unwrap();
         }
-        if changed && matches!(kind, EventKind::TaskSucceeded { .. }) {
-            let line = LogLine {
+        if moved_on && matches!(kind, EventKind::TaskSucceeded { .. }) {
+            let logged = LogLine {
                 at: self.now,
                 level: "info".to_owned(),
                 state: "One".to_owned(),
                 attempt: 0,
                 message: "done".to_owned(),
             };
-            changes.log(id, before + 1, &[line]).unwrap();
+            changes.log(id, before + 1, &[logged]).unwrap();
         }
     }
 

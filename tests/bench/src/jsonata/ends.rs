@@ -57,7 +57,7 @@ impl Backend for EndsBackend {
                     begun.push((id.to_vec(), name.to_vec()));
                 }
                 Op::Put(space, key, _) | Op::Insert(space, key, _) if *space == CLOSED => {
-                    ended.push(key[8..].to_vec())
+                    ended.push(key[8..].to_vec());
                 }
                 Op::Put(..) | Op::Insert(..) | Op::Delete(..) => {}
             }
