@@ -53,12 +53,15 @@ impl<'a> Progress<'a> {
 fn line(verb: &str, totals: Totals, took: Duration) -> String {
     let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX).max(1);
     let rate = totals.record_bytes.saturating_mul(1_000) / millis;
+    let written = match totals.file_bytes {
+        0 => String::new(),
+        bytes => format!(", {} in the file", table::bytes(bytes)),
+    };
     format!(
-        "{verb} {} records, {} ({} a second, {} in the file)",
+        "{verb} {} records, {} ({} a second{written})",
         totals.records,
         table::bytes(totals.record_bytes),
         table::bytes(rate),
-        table::bytes(totals.file_bytes)
     )
 }
 

@@ -105,7 +105,7 @@ pub enum ProblemKind {
 /// Errors: those of reading, but for `Corrupt`, which is a problem like others.
 pub async fn check_records(
     backend: Arc<dyn Backend>,
-    report: &mut (dyn FnMut(&RecordCheck) + Send),
+    report: &mut dyn FnMut(&RecordCheck),
 ) -> Result<RecordCheck, StoreError> {
     let mut check = Check {
         store: Store::new(backend),
@@ -136,7 +136,7 @@ pub async fn check_records(
 struct Check<'r> {
     store: Store,
     found: RecordCheck,
-    report: &'r mut (dyn FnMut(&RecordCheck) + Send),
+    report: &'r mut dyn FnMut(&RecordCheck),
     /// Executions that are half removed. There are as many as servers were killed while removing one that takes several
     /// batches, and the next removal begins with them.
     removing: BTreeSet<ExecutionId>,
