@@ -10,7 +10,7 @@ use serde_json::Value;
 use std::sync::Arc;
 use std::{panic, thread};
 use stepwell_asl::jsonata::{Evaluation, EvaluationError, Evaluator};
-use stepwell_asl::{Changed, Diverged, Execution, Recorded, StateMachine, replay};
+use stepwell_asl::{Changed, Diverged, Execution, Recorded, StateMachine, Timestamp, replay};
 use stepwell_store::{ExecutionId, Loaded, Store, StoreError, Tracked};
 use tokio::sync::oneshot;
 
@@ -19,6 +19,8 @@ pub(crate) struct Revived {
     pub(crate) machine: Arc<StateMachine>,
     pub(crate) tracked: Tracked,
     pub(crate) execution: Execution,
+    /// When its last event happened.
+    pub(crate) last_event_at: Timestamp,
 }
 
 /// Why an execution cannot be brought back.
@@ -69,13 +71,14 @@ pub(crate) struct Reviver {
 impl Reviver {
     /// An execution that has not ended; none of one that has. Only its shard may ask, and must not change it meanwhile.
     pub(crate) async fn revive(&self, id: ExecutionId) -> Result<Option<Revived>, ReviveError> {
-        let Some(Loaded { mut tracked, execution, journal }) = self.store.load(id).await? else {
+        let Some(Loaded { mut tracked, execution, journal, last_event_at }) = self.store.load(id).await?
+        else {
             return Ok(None);
         };
         let machine = self.machines.get(tracked.record().machine, tracked.record().revision).await?;
         let (execution, changed) = self.replay(&machine, execution, journal).await?;
         tracked.replayed(changed);
-        Ok(Some(Revived { machine, tracked, execution }))
+        Ok(Some(Revived { machine, tracked, execution, last_event_at }))
     }
 
     async fn replay(

@@ -139,7 +139,7 @@ impl Run {
 
     /// What the store makes of it: the checkpoint, and the journal taken again.
     async fn read_back(&self) -> Option<(Tracked, Execution)> {
-        let Loaded { mut tracked, execution, journal } = self.store.load(ID).await.unwrap()?;
+        let Loaded { mut tracked, execution, journal, .. } = self.store.load(ID).await.unwrap()?;
         let (execution, changed) = replay(&self.machine, execution, journal, &NoEvaluator).unwrap();
         tracked.replayed(changed);
         Some((tracked, execution))

@@ -1,6 +1,7 @@
 //! An execution in memory, with what runs for it.
 
 use super::away::Away;
+use crate::revive::Revived;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use stepwell_asl::{Event, EventKind, Execution, StateMachine, Timestamp, WorkId};
@@ -43,6 +44,13 @@ impl Live {
             timers: BTreeMap::new(),
             last_event_at: Timestamp(i64::MIN),
         }
+    }
+
+    /// One that was read back: its next event is not earlier than its last one, also when the clock was set back
+    /// meanwhile.
+    pub(super) fn revived(revived: Revived) -> Live {
+        let Revived { machine, tracked, execution, last_event_at } = revived;
+        Live { last_event_at, ..Live::new(machine, tracked, execution) }
     }
 
     /// Takes the execution out for a step. The caller puts the transition's execution in its place.

@@ -53,9 +53,9 @@ impl Shard {
         let Revival { id, outcome } = revival;
         let stops = self.reviving.remove(&id).unwrap_or_default();
         match outcome {
-            Ok(Some(Revived { machine, tracked, execution })) => {
-                self.names.insert(execution.context.execution_arn.clone(), id);
-                self.live.insert(id, Live::new(machine, tracked, execution));
+            Ok(Some(revived)) => {
+                self.names.insert(revived.execution.context.execution_arn.clone(), id);
+                self.live.insert(id, Live::revived(revived));
                 self.dispatch_pending(id);
                 for stop in stops {
                     self.stop(stop, turn);

@@ -44,6 +44,8 @@ pub struct Loaded {
     pub execution: Execution,
     /// How it went on from there, to be taken through `stepwell_asl::replay`.
     pub journal: Vec<Recorded>,
+    /// When its last event happened: the next one must not seem to be earlier.
+    pub last_event_at: Timestamp,
 }
 
 impl Standing {
@@ -111,7 +113,21 @@ impl Store {
         tracked.journal_bytes = bytes;
         let journal = recorded(id, entries)?;
         tracked.transitions = journal.len();
-        Ok(Some(Loaded { tracked, execution, journal }))
+        let last_event_at = match journal.last() {
+            Some(last) => last.event.at,
+            None => self.last_event(id).await?.timestamp,
+        };
+        Ok(Some(Loaded { tracked, execution, journal, last_event_at }))
+    }
+
+    async fn last_event(&self, id: ExecutionId) -> Result<HistoryEvent, StoreError> {
+        let events = KeyRange::between(space::event_key(id, 0), space::event_key(id, u64::MAX));
+        let mut page = self.backend.scan(space::HISTORY, events, true, 1).await?;
+        let last = match page.items.pop() {
+            Some((key, value)) => Entry::decode(&key, &value)?.history.pop(),
+            None => None,
+        };
+        last.ok_or_else(|| damaged(id, "the last record of the journal has no event"))
     }
 
     /// What an execution was started with.

@@ -108,7 +108,7 @@ impl World {
     /// Puts what is stored of an execution in the place of what is in memory.
     async fn reload(&mut self, id: ExecutionId) {
         self.live.remove(&id);
-        let Some(Loaded { mut tracked, execution, journal }) = self.store.load(id).await.unwrap() else {
+        let Some(Loaded { mut tracked, execution, journal, .. }) = self.store.load(id).await.unwrap() else {
             return;
         };
         let stored = tracked.record().machine;
