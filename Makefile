@@ -10,7 +10,7 @@ LANGUAGES := target/guests
 DENY    := 0.20.2
 SUDO    := $(if $(filter 0,$(shell id -u)),,sudo)
 
-.PHONY: help demo test bench fuzz guests languages server wasm-target python node deny lint unit sdks clients smoke
+.PHONY: help demo test bench fuzz guests languages server wasm-target python node faketime deny lint unit sdks clients smoke
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -58,6 +58,12 @@ node:
 	  $(SUDO) apt-get update -q && $(SUDO) apt-get install -yq nodejs npm; } \
 	  || echo "npm cannot be installed: guests in JavaScript will be skipped"
 
+faketime:
+	@ls /usr/lib/*/faketime/libfaketimeMT.so.1 >/dev/null 2>&1 || { \
+	  echo "== installing libfaketime (for the tests with clock jumps)"; \
+	  $(SUDO) apt-get update -q && $(SUDO) apt-get install -yq libfaketime; } \
+	  || echo "libfaketime cannot be installed: the tests with clock jumps will be skipped"
+
 deny:
 	@cargo deny --version 2>/dev/null | grep -qF $(DENY) \
 	  || { echo "== installing cargo-deny $(DENY)"; cargo install --quiet --locked cargo-deny@$(DENY); }
@@ -76,7 +82,7 @@ lint: deny wasm-target ## formatting, lints, licences
 	@cargo deny --log-level off check advisories >/dev/null 2>&1 && echo "advisories ok" \
 	  || echo "SKIPPED advisories: the advisory database is out of reach, or names one (cargo deny check advisories)"
 
-unit: guests languages ## all Rust tests, the real server included
+unit: guests languages faketime ## all Rust tests, the real server included
 	cargo test --locked --quiet --release --manifest-path modules/Cargo.toml
 	cargo build --locked --quiet --workspace --bins
 	STEPWELL_BIN=$(CURDIR)/target/debug/stepwell STEPWELL_GUESTS=$(CURDIR)/$(GUESTS) cargo test --locked --workspace
