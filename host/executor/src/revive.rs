@@ -32,7 +32,7 @@ pub(crate) enum ReviveError {
     Definition(#[from] StartError),
     #[error(
         "taking its recorded events again leads to another history than the recorded one, from event {} on: another \
-         version of the server has recorded it. Run that version until the execution has ended, or stop it", .0.event_id
+         version of the server has recorded it. Run that version until the execution has ended", .0.event_id
     )]
     Diverged(Diverged),
     #[error("taking its recorded events again failed")]

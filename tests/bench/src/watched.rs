@@ -17,10 +17,8 @@ use tokio::sync::Semaphore;
 
 /// Where the typed store puts the history events of one transition, as one record. Space bytes are for ever.
 const HISTORY: Space = Space::new(b'j');
-/// Where it marks executions that have not ended.
+/// Where it lists executions that have ended.
 const CLOSED: Space = Space::new(b'r');
-/// Where it marks executions that have ended and whose branches are yet to be removed.
-const LEFTOVERS: Space = Space::new(b'q');
 
 /// A backend with counters around it.
 pub struct WatchedBackend {
@@ -28,8 +26,6 @@ pub struct WatchedBackend {
     tally: Tally,
     /// One permit for each execution that may be started now: an ended execution gives its own back.
     pub vacant: Arc<Semaphore>,
-    /// One permit for each execution that has ended and whose branches have been removed from the store.
-    pub swept: Arc<Semaphore>,
 }
 
 enum Inner {
@@ -81,8 +77,8 @@ impl WatchedBackend {
     }
 
     fn new(inner: Inner) -> WatchedBackend {
-        let [vacant, swept] = [(); 2].map(|()| Arc::new(Semaphore::new(0)));
-        WatchedBackend { inner, tally: Tally::default(), vacant, swept }
+        let vacant = Arc::new(Semaphore::new(0));
+        WatchedBackend { inner, tally: Tally::default(), vacant }
     }
 
     fn inner(&self) -> &dyn Backend {
@@ -111,12 +107,11 @@ impl WatchedBackend {
 #[async_trait]
 impl Backend for WatchedBackend {
     async fn commit(&self, batch: Batch) -> Result<CommitSeq, StoreError> {
-        let (mut transitions, mut ended, mut swept) = (0, 0, 0);
+        let (mut transitions, mut ended) = (0, 0);
         for op in &batch.ops {
             match op {
                 Op::Put(space, ..) | Op::Insert(space, ..) if *space == HISTORY => transitions += 1,
                 Op::Put(space, ..) | Op::Insert(space, ..) if *space == CLOSED => ended += 1,
-                Op::Delete(space, _) if *space == LEFTOVERS => swept += 1,
                 Op::Put(..) | Op::Insert(..) | Op::Delete(..) => {}
             }
         }
@@ -126,7 +121,6 @@ impl Backend for WatchedBackend {
         self.tally.bytes.fetch_add(bytes, Ordering::Relaxed);
         self.tally.ended.fetch_add(ended as u64, Ordering::Relaxed);
         self.vacant.add_permits(ended);
-        self.swept.add_permits(swept);
         Ok(commit)
     }
 

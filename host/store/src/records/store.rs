@@ -129,7 +129,7 @@ impl Store {
         after: Option<&ListPosition>,
         limit: usize,
     ) -> Result<Vec<(ListPosition, String)>, StoreError> {
-        let range = behind(KeyRange::prefix([space::OPEN].as_slice().to_vec()), after.map(|after| &*after.0));
+        let range = behind(KeyRange::prefix(vec![space::OPEN]), after.map(|after| &*after.0));
         let page = self.backend.scan(space::LISTS, range, false, limit).await?;
         let summaries = page.items.into_iter().map(|(key, value)| {
             let summary: ExecutionSummary = decode(space::LISTS, &key, &value)?;
