@@ -39,6 +39,19 @@ pub const INLINE_ITEMS: usize = 32;
 /// Bytes of values after which a read on the calling thread is given up.
 pub const INLINE_BYTES: usize = 64 * 1024;
 
+/// Bytes in the write-ahead log after which sled syncs what it was given. As long as that it has unsynced segments,
+/// and a power cut leaves any part of them: as much as one large group did before there was a log.
+pub const SLED_LAG_BYTES: u64 = 512 * 1024;
+
+/// The same for redb, which writes pages: the more commits share a sync, the fewer it writes.
+pub const REDB_LAG_BYTES: u64 = 4 * 1024 * 1024;
+
+/// Bytes up to which a batch is committed on the thread of its caller, if nobody else commits.
+pub const INLINE_COMMIT_BYTES: usize = 64 * 1024;
+
+/// Time of a sync above which no caller waits for one on its own thread: others have work for that thread.
+pub const INLINE_COMMIT_SYNC: Duration = Duration::from_millis(1);
+
 /// Most batches merged into one durable flush.
 pub const GROUP_BATCHES: usize = 1_024;
 
@@ -135,8 +148,11 @@ pub const CHECK_REMOVING: usize = 10_000;
 pub const HISTORY_BYTES: usize = 4 * 1024 * 1024;
 
 /// Version of the stored format that this build writes, and the newest that it reads. Format 3 stores a
-/// journal and checkpoints that lag behind it.
-pub const FORMAT: u32 = 3;
+/// journal and checkpoints that lag behind it; format 4 has the same records behind a write-ahead log.
+pub const FORMAT: u32 = 4;
+
+/// The first format with a write-ahead log: a store of it whose log is gone may lack acknowledged commits.
+pub const FORMAT_WITH_LOG: u32 = 4;
 
 /// The oldest stored format that this build reads.
 pub const OLDEST_FORMAT: u32 = 3;

@@ -25,6 +25,8 @@ for_each_engine! {
     a_store_behind_its_watermark_is_refused,
     an_unreadable_watermark_is_refused_and_a_missing_one_is_made_anew,
     the_watermark_follows_without_a_close,
+    a_missing_log_is_refused_but_in_a_store_of_the_format_before_it,
+    a_damaged_log_is_refused_unless_only_its_end_is,
     records_that_were_dropped_or_rolled_back_are_noticed,
     a_damaged_value_is_reported_with_its_key,
     an_opening_without_end_is_given_up,
@@ -116,25 +118,39 @@ async fn a_store_behind_its_watermark_is_refused<E: TestEngine>() {
     let (directory, path) = store::<E>().await;
     let (own, copy) = (E::own(&path), directory.path().join("copy"));
     copy_tree(&own, &copy);
-    let backend = E::open(&path).unwrap();
-    put(&backend, "d", "d").await;
-    backend.close().await.unwrap();
-    drop(backend);
+    let log = path.join(E::WAL);
+    let first_log = fs::read(&log).unwrap();
+    for key in ["d", "e"] {
+        let backend = E::open(&path).unwrap();
+        put(&backend, key, key).await;
+        backend.close().await.unwrap();
+    }
 
-    // An older copy of the engine's files comes up without a word; the watermark knows better.
+    // An older copy of the engine's files comes up without a word; the log goes on from a later commit.
     fs::rename(&own, directory.path().join("current")).unwrap();
     fs::rename(&copy, &own).unwrap();
     let refused = refusal::<E>(&path);
-    assert!(matches!(refused, OpenError::Behind { found: 4, watermark: 5, .. }), "{refused}");
+    assert!(matches!(refused, OpenError::Damaged { .. }), "{refused}");
+    assert!(
+        refused.to_string().contains("from commit 5, but the engine's files end at commit 4"),
+        "{refused}"
+    );
     assert!(refused.to_string().contains("restore the latest export"), "{refused}");
+    // With the log of that time, the watermark knows better.
+    let last_log = fs::read(&log).unwrap();
+    fs::write(&log, first_log).unwrap();
+    let refused = refusal::<E>(&path);
+    assert!(matches!(refused, OpenError::Behind { found: 4, watermark: 6, .. }), "{refused}");
+    assert!(refused.to_string().contains("restore the latest export"), "{refused}");
+    fs::write(&log, last_log).unwrap();
 
     // So do an empty and a missing one.
     remove(&own);
-    assert!(matches!(refusal::<E>(&path), OpenError::Behind { found: 0, watermark: 5, .. }));
+    assert!(matches!(refusal::<E>(&path), OpenError::Behind { found: 0, watermark: 6, .. }));
     assert!(!own.exists(), "the evidence was overwritten");
     fs::create_dir_all(E::data(&path).parent().unwrap()).unwrap();
     fs::write(E::data(&path), []).unwrap();
-    assert!(matches!(refusal::<E>(&path), OpenError::Behind { found: 0, watermark: 5, .. }));
+    assert!(matches!(refusal::<E>(&path), OpenError::Behind { found: 0, watermark: 6, .. }));
     fs::write(E::data(&path), [0; 4096]).unwrap();
     let refused = refusal::<E>(&path);
     assert!(matches!(refused, OpenError::Behind { found: 0, .. } | OpenError::Damaged { .. }), "{refused}");
@@ -211,6 +227,70 @@ async fn the_watermark_follows_without_a_close<E: TestEngine>() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     backend.close().await.unwrap();
+}
+
+async fn a_missing_log_is_refused_but_in_a_store_of_the_format_before_it<E: TestEngine>() {
+    let (_directory, path) = store::<E>().await;
+    let log = path.join(E::WAL);
+    fs::remove_file(&log).unwrap();
+    let refused = refusal::<E>(&path).to_string();
+    assert!(refused.contains("write-ahead log is missing"), "{refused}");
+    assert!(!log.exists());
+
+    let older = record(b"\xffformat", 0, &(limits::FORMAT_WITH_LOG - 1).to_be_bytes());
+    assert!(E::tamper(&path, b"\xffformat", Some(&older)).is_some());
+    let backend = E::open(&path).unwrap();
+    put(&backend, "d", "d").await;
+    backend.close().await.unwrap();
+    assert!(log.exists());
+    let current = record(b"\xffformat", 0, &limits::FORMAT.to_be_bytes());
+    assert_eq!(E::peek(&path, b"\xffformat"), Some(current));
+}
+
+/// The log of a store whose engine has synced none of three commits.
+async fn a_damaged_log_is_refused_unless_only_its_end_is<E: TestEngine>() {
+    let (directory, path) = store::<E>().await;
+    let (own, copy, log) = (E::own(&path), directory.path().join("copy"), path.join(E::WAL));
+    let mark = path.join(E::WATERMARK);
+    let watermark = fs::read(&mark).unwrap();
+    copy_tree(&own, &copy);
+    let backend = E::open(&path).unwrap();
+    for key in ["d", "e", "f"] {
+        put(&backend, key, key).await;
+    }
+    backend.close().await.unwrap();
+    drop(backend);
+    let whole = fs::read(&log).unwrap();
+    let frames: Vec<_> = (0..whole.len() - 4).filter(|at| whole[*at..].starts_with(b"\xffwal")).collect();
+    let frames = &frames[frames.len() - 3..];
+
+    let damaged_at = |place: Option<usize>| {
+        let mut bytes = whole.clone();
+        if let Some(place) = place {
+            bytes[place] ^= 1;
+        }
+        remove(&own);
+        copy_tree(&copy, &own);
+        fs::write(&log, bytes).unwrap();
+        fs::write(&mark, &watermark).unwrap();
+    };
+    for (place, kept) in [(None, 3), (Some(frames[2] + 40), 2)] {
+        damaged_at(place);
+        let backend = E::open(&path).unwrap();
+        for (number, key) in ["d", "e", "f"].iter().enumerate() {
+            assert_eq!(backend.get(SPACE, key.as_bytes()).await.unwrap().is_some(), number < kept, "{key}");
+        }
+        assert!(stepwell_store::verify(&*backend).await.unwrap().is_intact());
+        backend.close().await.unwrap();
+    }
+    for place in [frames[0] + 40, frames[1] + 40, frames[1] + 9] {
+        damaged_at(Some(place));
+        let refused = refusal::<E>(&path).to_string();
+        assert!(refused.contains("and commit 7 was acknowledged after it"), "{refused}");
+    }
+    damaged_at(Some(9));
+    let refused = refusal::<E>(&path).to_string();
+    assert!(refused.contains("its header is damaged"), "{refused}");
 }
 
 async fn records_that_were_dropped_or_rolled_back_are_noticed<E: TestEngine>() {

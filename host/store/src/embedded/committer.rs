@@ -1,19 +1,15 @@
-//! The one thread that writes: it merges what waits into a group, makes it durable, then answers.
+//! What writes: it makes a group of batches durable, and tends the log and the watermark.
 //!
-//! Order of every group: free space, conditions, apply, sync, answers. It must never answer `Ok` before the sync
-//! has returned, nor write anything after a failure.
+//! Order of every group: free space, conditions, log, apply, answers; now and then the engine's sync. It must never
+//! answer `Ok` before the log's sync has returned, nor write anything after a failure.
 
 use std::{
-    sync::{
-        Arc,
-        mpsc::{Receiver, RecvTimeoutError},
-    },
-    thread::{self, JoinHandle},
-    time::Instant,
+    sync::Arc,
+    time::{Duration, Instant},
 };
 
 use super::{
-    Broken, ReadError, Reply,
+    Broken, ReadError,
     engine::{Compaction, Engine},
     group::Group,
     layout,
@@ -22,129 +18,97 @@ use super::{
     pace::Pace,
     room::Room,
     shared::Shared,
+    wal::Wal,
     watermark::Watermark,
 };
 use crate::{
     backend::KeyRange,
     batch::{Batch, CommitSeq, Space},
-    error::{OpenError, StoreError},
+    error::StoreError,
     limits,
 };
 
-/// What the committer is asked to do.
-pub(super) enum Job {
-    /// Store a batch of so many bytes.
-    Commit { batch: Batch, bytes: usize, reply: Reply<CommitSeq> },
-    /// Delete up to `max` of the first keys of a range.
-    Delete { space: Space, range: KeyRange, max: usize, reply: Reply<usize> },
-    /// Give free space back.
-    Compact { reply: Reply<Compaction> },
-    /// Finish and let go.
-    Close { reply: Reply<()> },
-}
-
-struct Committer<E> {
+/// The one writer of an open store. Who holds its lock commits.
+pub(super) struct Committer<E> {
     shared: Arc<Shared<E>>,
     state: State,
+    wal: Wal,
     room: Room,
     pace: Pace,
-    jobs: Receiver<Job>,
-    /// A job that was taken from the queue but does not belong to the group.
-    held: Option<Job>,
     watermark: Watermark,
     /// The commit that the watermark file says, and when that was written.
     marked: u64,
     marked_at: Instant,
 }
 
-/// Starts the thread.
-pub(super) fn spawn<E: Engine>(opened: Opened<E>, jobs: Receiver<Job>) -> Result<JoinHandle<()>, OpenError> {
-    let Opened { shared, state, watermark, room, pace } = opened;
-    let path = shared.place().to_owned();
-    let (marked, marked_at) = (state.commit, Instant::now());
-    let committer = Committer { shared, state, room, pace, jobs, held: None, watermark, marked, marked_at };
-    let thread = thread::Builder::new().name("store-committer".to_owned());
-    let failed = |source| OpenError::Io { action: "start a thread for", path, source };
-    thread.spawn(move || committer.run()).map_err(failed)
-}
-
 impl<E: Engine> Committer<E> {
-    fn run(mut self) {
-        let mut closing = None;
-        while closing.is_none() {
-            match self.next_job() {
-                Ok(Job::Commit { batch, bytes, reply }) => self.commit(batch, bytes, reply),
-                Ok(Job::Delete { space, range, max, reply }) => {
-                    let deleted = self.guarded(0, max, |this| this.delete(space, &range, max));
-                    let _ = reply.send(deleted);
-                }
-                Ok(Job::Compact { reply }) => {
-                    let compacted = self
-                        .guarded(0, 0, |this| this.shared.with_engine_alone(|engine| Ok(engine.compact()?)));
-                    let _ = reply.send(compacted);
-                }
-                Ok(Job::Close { reply }) => closing = Some(reply),
-                Err(RecvTimeoutError::Timeout) => self.mark(),
-                // The backend was dropped without a close.
-                Err(RecvTimeoutError::Disconnected) => break,
-            }
-            if self.marked_at.elapsed() >= limits::WATERMARK_EVERY {
-                self.mark();
-            }
-        }
-        self.mark();
-        let outcome = self.shared.check_alive();
-        self.shared.shut();
-        if let Some(reply) = closing {
-            let _ = reply.send(outcome);
-        }
+    pub(super) fn new(opened: Opened<E>) -> Self {
+        let Opened { shared, state, wal, watermark, room, pace } = opened;
+        let (marked, marked_at) = (state.commit, Instant::now());
+        Self { shared, state, wal, room, pace, watermark, marked, marked_at }
     }
 
-    /// The next job; `Timeout` if there is none by the time when the watermark is due.
-    fn next_job(&mut self) -> Result<Job, RecvTimeoutError> {
-        if let Some(job) = self.held.take() {
-            return Ok(job);
-        }
-        if self.marked == self.state.commit || self.shared.check_alive().is_err() {
-            return self.jobs.recv().map_err(|_| RecvTimeoutError::Disconnected);
-        }
-        self.jobs.recv_timeout(limits::WATERMARK_EVERY.saturating_sub(self.marked_at.elapsed()))
+    /// The most batches for the next group.
+    pub(super) fn cap(&self) -> usize {
+        self.pace.cap()
     }
 
-    /// Stores a batch together with those that wait behind it, and answers all of them.
-    fn commit(&mut self, batch: Batch, bytes: usize, reply: Reply<CommitSeq>) {
-        let (mut batches, mut replies) = (vec![batch], vec![reply]);
-        let (mut group_bytes, cap) = (bytes, self.pace.cap());
-        while batches.len() < cap && group_bytes < limits::GROUP_BYTES {
-            match self.jobs.try_recv() {
-                Ok(Job::Commit { batch, bytes, reply }) => {
-                    group_bytes += bytes;
-                    batches.push(batch);
-                    replies.push(reply);
-                }
-                Ok(other) => {
-                    self.held = Some(other);
-                    break;
-                }
-                Err(_) => break,
-            }
-        }
+    /// How long a sync of the log takes.
+    pub(super) fn sync_time(&self) -> Duration {
+        self.pace.sync_time()
+    }
+
+    /// Stores batches of so many bytes as one group; an answer for each, or one for all.
+    pub(super) fn commit(
+        &mut self,
+        batches: &[Batch],
+        bytes: usize,
+    ) -> Result<Vec<Result<CommitSeq, StoreError>>, StoreError> {
         let entries = batches.iter().map(|batch| batch.ops.len()).sum();
         self.pace.begin();
-        let answers = self.guarded(group_bytes, entries, |this| this.store(&batches));
+        let answers = self.guarded(bytes, entries, |this| this.store(batches));
         self.pace.end(batches.len());
-        match answers {
-            Ok(answers) => {
-                for (reply, answer) in replies.into_iter().zip(answers) {
-                    let _ = reply.send(answer);
-                }
-            }
-            Err(error) => {
-                for reply in replies {
-                    let _ = reply.send(Err(error.clone()));
-                }
-            }
+        answers
+    }
+
+    /// Deletes up to `max` of the first keys of a range.
+    pub(super) fn delete(&mut self, space: Space, range: &KeyRange, max: usize) -> Result<usize, StoreError> {
+        self.guarded(0, max, |this| this.delete_now(space, range, max))
+    }
+
+    /// Gives free space back.
+    pub(super) fn compact(&mut self) -> Result<Compaction, StoreError> {
+        self.guarded(0, 0, |this| {
+            this.shared.settle(&mut this.wal)?;
+            this.shared.with_engine_alone(|engine| Ok(engine.compact()?))
+        })
+    }
+
+    /// Time until something is due that no caller waits for: the watermark, or a sync of the engine. `None` if that
+    /// depends on further commits.
+    pub(super) fn due_in(&self) -> Option<Duration> {
+        if self.shared.check_alive().is_err() {
+            return None;
         }
+        if self.is_log_long() {
+            return Some(Duration::ZERO);
+        }
+        let marked = self.marked == self.state.commit;
+        (!marked).then(|| limits::WATERMARK_EVERY.saturating_sub(self.marked_at.elapsed()))
+    }
+
+    /// Does what is due.
+    pub(super) fn tend(&mut self) {
+        if self.marked_at.elapsed() >= limits::WATERMARK_EVERY {
+            self.mark();
+        } else if self.is_log_long() {
+            self.settle();
+        }
+    }
+
+    /// Whether the engine should sync what is in the log.
+    pub(super) fn is_log_long(&self) -> bool {
+        self.wal.bytes() >= E::LAG_BYTES
     }
 
     /// Does one piece of work of so many bytes and keys unless the store has stopped or the disk is nearly full. A
@@ -160,9 +124,25 @@ impl<E: Engine> Committer<E> {
         shared.unbroken(|| {
             // Twice, because engines rewrite what they touch.
             let cost = (2 * bytes as u64).saturating_add(E::BYTES_PER_KEY.saturating_mul(entries as u64));
-            self.room.check(cost)?;
+            if !self.room.has(cost)? {
+                // The sync of the engine shows what it has really taken.
+                self.shared.settle(&mut self.wal)?;
+                self.room.settled();
+                self.room.check(cost)?;
+            }
+            self.room.owe(cost);
             work(self)
         })
+    }
+
+    /// Lets the engine sync, so that the log begins again.
+    fn settle(&mut self) {
+        if self.shared.check_alive().is_ok() {
+            let shared = Arc::clone(&self.shared);
+            // A failure has stopped the store, and whoever comes next is told.
+            let _ = shared.unbroken(|| self.shared.settle(&mut self.wal));
+            self.room.settled();
+        }
     }
 
     /// Stores a group; one answer for each batch.
@@ -184,13 +164,13 @@ impl<E: Engine> Committer<E> {
         })?;
         let accepted = answers.iter().filter(|answer| answer.is_ok()).count();
         if accepted > 0 {
-            self.shared.persist(&writes, state, accepted)?;
+            self.shared.persist(&mut self.wal, &writes, state, accepted)?;
             self.state = state;
         }
         Ok(answers)
     }
 
-    fn delete(&mut self, space: Space, range: &KeyRange, max: usize) -> Result<usize, ReadError> {
+    fn delete_now(&mut self, space: Space, range: &KeyRange, max: usize) -> Result<usize, ReadError> {
         let state = self.state;
         let (deleted, writes, state) = self.shared.with_engine(|engine| {
             let view = engine.view()?;
@@ -202,15 +182,16 @@ impl<E: Engine> Committer<E> {
             Ok((deleted, writes, state))
         })?;
         if deleted > 0 {
-            self.shared.persist(&writes, state, 1)?;
+            self.shared.persist(&mut self.wal, &writes, state, 1)?;
             self.state = state;
         }
         Ok(deleted)
     }
 
-    /// Brings the watermark up to the last durable commit. Once a second, so its sync does not show among the
-    /// thousands of others on this thread.
-    fn mark(&mut self) {
+    /// Lets the engine sync and brings the watermark up to the last durable commit. Once a second, so these syncs do
+    /// not show among the thousands of others.
+    pub(super) fn mark(&mut self) {
+        self.settle();
         let commit = self.state.commit;
         if commit == self.marked || self.shared.check_alive().is_err() {
             return;

@@ -24,13 +24,14 @@ impl Creation {
         Self { mark, engine }
     }
 
-    /// Removes what a creation that was cut short has left; there is nothing of anyone in it.
-    pub(super) fn clear(&self, watermark: &Path, disk: &dyn Disk) -> Result<(), OpenError> {
+    /// Removes what a creation that was cut short has left, with files beside the engine's; there is nothing of anyone
+    /// in it.
+    pub(super) fn clear(&self, beside: [&Path; 2], disk: &dyn Disk) -> Result<(), OpenError> {
         if !self.mark.exists() {
             return Ok(());
         }
         tracing::info!(engine = %self.engine.display(), "its creation was cut short: it is created anew");
-        for path in [&*self.engine, watermark] {
+        for path in beside.into_iter().chain([&*self.engine]) {
             gone(path).map_err(io_error("remove", path))?;
         }
         self.sync(disk)

@@ -1,7 +1,8 @@
 //! The seam between what all embedded backends do and the engine under one of them.
 //!
 //! An engine is one ordered map of bytes with a single writer. It knows neither envelopes nor spaces nor commits,
-//! and it must never answer [`Engine::sync`] before everything applied would survive a power cut.
+//! and it must never answer [`Engine::sync`] before everything applied would survive a power cut. What it is given is in
+//! the write-ahead log already.
 
 use std::io;
 
@@ -12,8 +13,8 @@ pub trait Engine: Send + Sync + Sized + 'static {
     /// Name and version.
     const NAME: &'static str;
 
-    /// Whether a view shows only what is durable already. If not, readers wait for the sync of what they saw.
-    const VIEWS_ARE_DURABLE: bool;
+    /// Bytes of groups that it may be given between two syncs.
+    const LAG_BYTES: u64;
 
     /// Bytes on disk that one changed key may cost beside its own, for the check of free space.
     const BYTES_PER_KEY: u64;
@@ -29,7 +30,8 @@ pub trait Engine: Send + Sync + Sized + 'static {
     /// The same without waiting: `None` if it would have to.
     fn try_view(&self) -> Result<Option<Self::View<'_>>, Broken>;
 
-    /// Applies a group, all or nothing: no view ever shows half of it.
+    /// Applies a group, all or nothing, also in a crash: no view ever shows half of it. Groups that were not synced
+    /// may be lost in a power cut, the last ones first.
     fn apply(&self, writes: &[Write]) -> Result<(), Broken>;
 
     /// Makes everything applied durable.

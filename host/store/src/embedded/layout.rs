@@ -22,22 +22,13 @@ pub(super) struct Slot {
     pub(super) chunks: u32,
 }
 
-/// What a read depends on, for engines whose views show more than is durable.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Seen {
-    /// The newest commit that wrote something of it; 0 if nothing was found.
-    pub(super) version: u64,
-    /// Whether it also says that something is not there.
-    pub(super) absence: bool,
-}
-
 /// A read: what it looks for, and how.
 pub(super) trait Look: Send + 'static {
     /// What is found.
     type Found: Send + 'static;
 
     /// Looks; `None` if it would copy more than `budget` bytes.
-    fn look<V: View>(&self, view: &V, budget: usize) -> Result<Option<(Self::Found, Seen)>, ReadError>;
+    fn look<V: View>(&self, view: &V, budget: usize) -> Result<Option<Self::Found>, ReadError>;
 }
 
 /// The read of one value, by the key of its record.
@@ -46,17 +37,15 @@ pub(super) struct Point(pub(super) Vec<u8>);
 impl Look for Point {
     type Found = Option<Versioned>;
 
-    fn look<V: View>(&self, view: &V, budget: usize) -> Result<Option<(Self::Found, Seen)>, ReadError> {
+    fn look<V: View>(&self, view: &V, budget: usize) -> Result<Option<Self::Found>, ReadError> {
         let Some(found) = view.get(&self.0, |raw| read(&self.0, raw, V::PAYLOAD_BYTES))? else {
-            return Ok(Some((None, Seen { version: 0, absence: true })));
+            return Ok(Some(None));
         };
         let found = found?;
         if found.bytes() > budget {
             return Ok(None);
         }
-        let stored = found.finish(view, &self.0)?;
-        let seen = Seen { version: stored.version, absence: false };
-        Ok(Some((Some(stored), seen)))
+        Ok(Some(Some(found.finish(view, &self.0)?)))
     }
 }
 
@@ -71,9 +60,8 @@ pub(super) struct Paged {
 impl Look for Paged {
     type Found = Page;
 
-    fn look<V: View>(&self, view: &V, budget: usize) -> Result<Option<(Page, Seen)>, ReadError> {
+    fn look<V: View>(&self, view: &V, budget: usize) -> Result<Option<Page>, ReadError> {
         let (mut items, mut bytes, mut more, mut fits) = (Vec::new(), 0, false, true);
-        let mut seen = Seen { version: 0, absence: true };
         let (start, end) = bounds(self.space, &self.range);
         view.scan(&start, &end, self.reverse, &mut |key, raw| {
             more = items.len() >= self.limit || bytes >= limits::PAGE_BYTES;
@@ -84,14 +72,12 @@ impl Look for Paged {
             bytes += key.len() + found.bytes();
             fits = bytes <= budget;
             if fits {
-                let stored = found.finish(view, key)?;
-                seen.version = seen.version.max(stored.version);
-                items.push((copied(&key[1..]), stored.value));
+                items.push((copied(&key[1..]), found.finish(view, key)?.value));
             }
             Ok(fits)
         })?;
         let next = items.last().filter(|_| more).map(|(last, _)| self.range.clone().rest(last, self.reverse));
-        Ok(fits.then_some((Page { items, next }, seen)))
+        Ok(fits.then_some(Page { items, next }))
     }
 }
 

@@ -45,11 +45,16 @@ impl State {
 
 /// The first writes of a new store, and the state that they leave.
 pub(super) fn first_writes(format: u32) -> (Vec<Write>, State) {
+    let state = State { commit: 1, digest: 0 };
+    let (key, record) = state.record();
+    (vec![format_write(format), Write { key, record: Some(record), delta: 0 }], state)
+}
+
+/// What gives a store its format.
+pub(super) fn format_write(format: u32) -> Write {
     let key = record_key(Space::META, b"format");
     let record = envelope::encode(&key, Kind::Inline, 0, &format.to_be_bytes());
-    let state = State { commit: 1, digest: 0 };
-    let records = [(key, record), state.record()];
-    (records.map(|(key, record)| Write { key, record: Some(record), delta: 0 }).into(), state)
+    Write { key, record: Some(record), delta: 0 }
 }
 
 /// Reads the format number of a store; `None` if it has none.

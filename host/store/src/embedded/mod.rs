@@ -1,8 +1,8 @@
 //! What the embedded backends share: everything but the engine itself.
 //!
-//! One committer thread merges batches into groups (`committer`, `group`, `pace`, `room`), records lie in checked
-//! envelopes (`layout`), every commit carries a digest over all records (`meta`, `scrub`), a small file remembers
-//! what was acknowledged (`watermark`), and opening refuses whatever does not fit (`open`, `recover`, `lock`). An
+//! Batches are merged into groups by one committer (`queue`, `committer`, `group`, `pace`, `room`), records lie in checked
+//! envelopes (`layout`), every commit carries a digest over all records (`meta`, `scrub`), a log makes it durable before
+//! the engine does (`wal`), a small file remembers what was acknowledged (`watermark`), and opening refuses whatever does not fit (`open`, `recover`, `lock`). An
 //! engine is a map of bytes behind [`Engine`]. Nothing here may name a type of one engine.
 
 mod committer;
@@ -15,19 +15,17 @@ mod lock;
 mod meta;
 mod open;
 mod pace;
+mod queue;
 mod recover;
 mod room;
 mod scrub;
 mod shared;
+mod wal;
 mod watermark;
 
-use std::{
-    sync::{Arc, Mutex, PoisonError, mpsc},
-    thread::JoinHandle,
-};
+use std::sync::Arc;
 
 use async_trait::async_trait;
-use tokio::sync::{Semaphore, oneshot};
 
 pub use disk::{Disk, RealDisk};
 pub(crate) use engine::{Compaction, Engine, View, Visit, Write};
@@ -39,8 +37,8 @@ pub(crate) use open::{Opened, Place, io_error, sync_left_over};
 pub(crate) use recover::Refusal;
 
 use self::{
-    committer::Job,
     layout::{Paged, Point},
+    queue::{Job, Queue},
     shared::Shared,
 };
 use crate::{
@@ -54,36 +52,18 @@ use crate::{
 /// A durable store on files of this machine, over one of the engines.
 pub struct Embedded<E> {
     shared: Arc<Shared<E>>,
-    /// Bounds what waits for the committer, in KiB. Closed with the backend.
-    room: Arc<Semaphore>,
-    jobs: mpsc::Sender<Job>,
-    committer: Mutex<Option<JoinHandle<()>>>,
+    queue: Queue<E>,
 }
 
 impl<E: Engine> Embedded<E> {
     pub(crate) fn start(opened: Opened<E>) -> Result<Self, OpenError> {
-        let (jobs, queue) = mpsc::channel();
         let shared = Arc::clone(&opened.shared);
-        let committer = committer::spawn(opened, queue)?;
-        let room = Arc::new(Semaphore::new(limits::QUEUE_KIB as usize));
-        Ok(Self { shared, room, jobs, committer: Mutex::new(Some(committer)) })
+        Ok(Self { shared, queue: Queue::start(opened)? })
     }
 
     /// How much was committed and flushed since the store was opened.
     pub fn counters(&self) -> Counters {
         self.shared.counters()
-    }
-
-    /// Waits for room in the queue, hands a job over and waits for its answer.
-    async fn ask<T>(&self, bytes: usize, job: impl FnOnce(Reply<T>) -> Job) -> Result<T, StoreError> {
-        self.shared.check_alive()?;
-        let kib = u32::try_from(bytes / 1024 + 1).unwrap_or(u32::MAX).min(limits::QUEUE_KIB);
-        let Ok(_room) = self.room.acquire_many(kib).await else { return Err(self.shared.gone()) };
-        let (reply, answer) = oneshot::channel();
-        if self.jobs.send(job(reply)).is_err() {
-            return Err(self.shared.gone());
-        }
-        answer.await.unwrap_or_else(|_| Err(self.shared.gone()))
     }
 
     /// Runs work that blocks, on the state that readers share.
@@ -98,13 +78,11 @@ impl<E: Engine> Embedded<E> {
     }
 }
 
-type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
-
 #[async_trait]
 impl<E: Engine> Backend for Embedded<E> {
     async fn commit(&self, batch: Batch) -> Result<CommitSeq, StoreError> {
         let bytes = batch.check()?;
-        self.ask(bytes, |reply| Job::Commit { batch, bytes, reply }).await
+        self.queue.commit(batch, bytes).await
     }
 
     async fn get(&self, space: Space, key: &[u8]) -> Result<Option<Versioned>, StoreError> {
@@ -133,7 +111,7 @@ impl<E: Engine> Backend for Embedded<E> {
         while deleted < max {
             let step = (max - deleted).min(limits::DELETE_KEYS);
             let range = range.clone();
-            let done = self.ask(0, |reply| Job::Delete { space, range, max: step, reply }).await?;
+            let done = self.queue.ask(0, |reply| Job::Delete { space, range, max: step, reply }).await?;
             deleted += done;
             if done < step {
                 break;
@@ -162,7 +140,7 @@ impl<E: Engine> Backend for Embedded<E> {
 
     async fn compact(&self) -> Result<Compacted, StoreError> {
         let before_bytes = self.blocking(file_bytes).await?;
-        match self.ask(0, |reply| Job::Compact { reply }).await? {
+        match self.queue.ask(0, |reply| Job::Compact { reply }).await? {
             Compaction::Unsupported(instead) => Ok(Compacted::Unsupported(instead)),
             Compaction::Done => {
                 Ok(Compacted::Done { before_bytes, after_bytes: self.blocking(file_bytes).await? })
@@ -179,18 +157,7 @@ impl<E: Engine> Backend for Embedded<E> {
     }
 
     async fn close(&self) -> Result<(), StoreError> {
-        self.room.close();
-        let (reply, answer) = oneshot::channel();
-        if self.jobs.send(Job::Close { reply }).is_err() {
-            return Ok(());
-        }
-        let answer = answer.await.unwrap_or(Ok(()));
-        let committer = self.committer.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(committer) = committer {
-            // The thread has answered and only has to return.
-            let _ = tokio::task::spawn_blocking(move || committer.join()).await;
-        }
-        answer
+        self.queue.close().await
     }
 }
 

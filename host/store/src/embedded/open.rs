@@ -1,4 +1,4 @@
-//! The steps of opening a store that all engines share: directory, lock, watermark, free space, creation.
+//! The steps of opening a store that all engines share: directory, lock, watermark, free space, log, creation.
 //!
 //! It must never start with less than what was acknowledged.
 
@@ -21,6 +21,7 @@ use super::{
     room::Room,
     scrub,
     shared::Shared,
+    wal::Wal,
     watermark::{self, Mark, Watermark},
 };
 use crate::{
@@ -34,6 +35,7 @@ use crate::{
 pub(crate) struct Opened<E> {
     pub(super) shared: Arc<Shared<E>>,
     pub(super) state: State,
+    pub(super) wal: Wal,
     pub(super) watermark: Watermark,
     pub(super) room: Room,
     pub(super) pace: Pace,
@@ -43,12 +45,13 @@ pub(crate) struct Opened<E> {
 pub(crate) struct Place {
     /// What messages name: the directory or the file of the user.
     pub(crate) shown: PathBuf,
-    /// The directory that holds lock and watermark; its volume is the one that can be full.
+    /// The directory that holds lock, log and watermark; its volume is the one that can be full.
     pub(crate) directory: PathBuf,
     /// The engine's main file: without it there was nothing to acknowledge.
     pub(crate) data: PathBuf,
     pub(crate) lock: PathBuf,
     pub(crate) watermark: PathBuf,
+    pub(crate) wal: PathBuf,
     pub(crate) creation: Creation,
 }
 
@@ -72,7 +75,7 @@ impl Place {
         let disk = Arc::new(TimedDisk::new(Arc::clone(&options.disk)));
         self.make_directory(&*disk)?;
         let lock = Lock::take(&self.lock)?;
-        self.creation.clear(&self.watermark, &*disk)?;
+        self.creation.clear([&self.watermark, &self.wal], &*disk)?;
         let acknowledged = self.acknowledged()?;
         // A recovery that runs out of space may leave a half-written file behind and refuse its own intact data.
         let free = disk.free_bytes(&self.directory).map_err(io_error("measure", &self.directory))?;
@@ -118,6 +121,17 @@ impl Place {
         }
     }
 
+    /// Opens the log of a store that has one.
+    fn open_wal(&self, disk: &Arc<TimedDisk>, lag: u64) -> Result<Option<Wal>, OpenError> {
+        match Wal::open(&self.wal, disk, lag) {
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                let detail = format!("its write-ahead log {}: {error}", self.wal.display());
+                Err(self.refused(Refusal::Damaged(detail), 0))
+            }
+            opened => opened.map_err(io_error("open", &self.wal)),
+        }
+    }
+
     fn refused(&self, refusal: Refusal, watermark: u64) -> OpenError {
         let path = self.shown.clone();
         let supported = limits::FORMAT;
@@ -154,13 +168,17 @@ impl Locked {
         };
         let checks = Checks { acknowledged, verify, limit: options.open_limit };
         let refused = |refusal| place.refused(refusal, acknowledged);
-        let (recovered, lock) = recover(&place.shown, checks, lock, open).map_err(refused)?;
-        let Recovered { engine, state, verified } = recovered;
+        let wal = place.open_wal(&disk, E::LAG_BYTES)?;
+        let (recovered, lock) = recover(&place.shown, checks, (lock, wal), open).map_err(refused)?;
+        let Recovered { engine, wal, state, verified } = recovered;
         let new = state.is_none();
-        let state = match state {
-            Some(state) => state,
-            None => create(&engine).map_err(|broken| refused(broken.into()))?,
+        let wal = match wal {
+            Some(wal) => wal,
+            None => Wal::create(&place.wal, &disk, E::LAG_BYTES).map_err(io_error("create", &place.wal))?,
         };
+        // The log's name is durable before a format that counts on it.
+        disk.sync_directory(&place.directory).map_err(io_error("sync", &place.directory))?;
+        let state = begin(&engine, state).map_err(|broken| refused(broken.into()))?;
         settle(&*disk)?;
         let mut watermark = Watermark::open(&place.watermark).map_err(io_error("open", &place.watermark))?;
         // The names of all files, the watermark's included.
@@ -175,13 +193,17 @@ impl Locked {
             scrub::spawn(Arc::clone(&shared)).map_err(io_error("start a thread for", &place.shown))?;
         }
         let room = Room::new(Arc::clone(&disk), place.directory, options.reserve_bytes);
-        Ok(Opened { shared, state, watermark, room, pace: Pace::new(disk) })
+        Ok(Opened { shared, state, wal, watermark, room, pace: Pace::new(disk) })
     }
 }
 
-/// Writes the first records of a new store.
-fn create<E: Engine>(engine: &E) -> Result<State, Broken> {
-    let (writes, state) = meta::first_writes(limits::FORMAT);
+/// Writes the first records of a new store, or the format of an older one; returns its state.
+fn begin<E: Engine>(engine: &E, found: Option<(u32, State)>) -> Result<State, Broken> {
+    let (writes, state) = match found {
+        Some((limits::FORMAT, state)) => return Ok(state),
+        Some((_, state)) => (vec![meta::format_write(limits::FORMAT)], state),
+        None => meta::first_writes(limits::FORMAT),
+    };
     engine.apply(&writes)?;
     engine.sync()?;
     Ok(state)

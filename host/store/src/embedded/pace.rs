@@ -40,6 +40,15 @@ impl Pace {
         }
     }
 
+    /// How long the syncs of a group took lately.
+    pub(super) fn sync_time(&self) -> Duration {
+        if self.groups > 0.0 {
+            Duration::from_secs_f64(self.sync_seconds / self.groups)
+        } else {
+            Duration::ZERO
+        }
+    }
+
     /// A group begins.
     pub(super) fn begin(&mut self) {
         self.begun = Instant::now();

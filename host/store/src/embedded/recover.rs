@@ -17,6 +17,7 @@ use super::{
     meta::{self, State, Tally},
     panic_text,
     scrub::verified,
+    wal::Wal,
 };
 use crate::{limits, stats::Verified};
 
@@ -26,7 +27,10 @@ const REPORT_EVERY: Duration = Duration::from_secs(10);
 /// An open engine; without a state if nothing was ever acknowledged in it.
 pub(crate) struct Recovered<E> {
     pub(super) engine: E,
-    pub(super) state: Option<State>,
+    /// The log, at its beginning; none in a store that has none yet.
+    pub(super) wal: Option<Wal>,
+    /// Format and state.
+    pub(super) state: Option<(u32, State)>,
     /// What the check of all records has found, if there was one.
     pub(super) verified: Option<Verified>,
 }
@@ -80,16 +84,16 @@ pub(crate) struct Checks {
     pub(crate) limit: Duration,
 }
 
-/// Opens and checks an engine. The lock travels with the work: if that never ends, the lock is never released.
+/// Opens and checks an engine, and gives it what only the log has. The lock travels with the work: if that never ends, the lock is never released.
 pub(crate) fn recover<E: Engine>(
     place: &Path,
     checks: Checks,
-    lock: Lock,
+    (lock, wal): (Lock, Option<Wal>),
     open: impl FnOnce() -> Result<E, Refusal> + Send + 'static,
 ) -> Result<(Recovered<E>, Lock), Refusal> {
     let (done, outcome) = mpsc::channel();
     let work = move || {
-        let recovered = catch_unwind(AssertUnwindSafe(|| inspect(open()?, checks)));
+        let recovered = catch_unwind(AssertUnwindSafe(|| inspect(open()?, wal, checks)));
         let recovered = recovered.unwrap_or_else(|panic| {
             Err(Refusal::damaged(format!("{} panicked: {}", E::NAME, panic_text(&*panic))))
         });
@@ -118,24 +122,45 @@ pub(crate) fn recover<E: Engine>(
     }
 }
 
-/// Checks format, watermark and digest, in this order.
-fn inspect<E: Engine>(engine: E, checks: Checks) -> Result<Recovered<E>, Refusal> {
-    let (state, verified) = look(&engine.view()?, checks)?;
-    Ok(Recovered { engine, state, verified })
+/// Checks the format, replays the log, checks watermark and digest, in this order.
+fn inspect<E: Engine>(engine: E, mut wal: Option<Wal>, checks: Checks) -> Result<Recovered<E>, Refusal> {
+    let Some((format, begun)) = identify(&engine.view()?)? else {
+        return match checks.acknowledged {
+            // Its creation was cut short.
+            0 => Ok(Recovered { engine, wal: None, state: None, verified: None }),
+            _ => Err(Refusal::Behind(0)),
+        };
+    };
+    let reached = match &mut wal {
+        Some(wal) => wal.replay(&engine, begun.commit)?,
+        None if format >= limits::FORMAT_WITH_LOG => {
+            return Err(Refusal::Damaged("its write-ahead log is missing".to_owned()));
+        }
+        None => begun.commit,
+    };
+    let view = engine.view()?;
+    let state = State::read(&view)?.filter(|state| state.commit == reached);
+    let state = state.ok_or_else(|| Refusal::Damaged(format!("it has no state of commit {reached}")))?;
+    if reached < checks.acknowledged {
+        return Err(Refusal::Behind(reached));
+    }
+    let verified = if checks.verify { Some(check(&view, state)?) } else { None };
+    drop(view);
+    Ok(Recovered { engine, wal, state: Some((format, state)), verified })
 }
 
-fn look<V: View>(view: &V, checks: Checks) -> Result<(Option<State>, Option<Verified>), Refusal> {
+/// Format and state of a store; `None` if it is empty.
+fn identify<V: View>(view: &V) -> Result<Option<(u32, State)>, Refusal> {
     let Some(format) = meta::read_format(view)? else {
         let mut empty = true;
         view.scan(&[], &[u8::MAX; limits::KEY_BYTES], false, &mut |_, _| {
             empty = false;
             Ok(false)
         })?;
-        return match (empty, checks.acknowledged) {
-            (true, 0) => Ok((None, None)),
-            (true, _) => Err(Refusal::Behind(0)),
-            (false, _) => Err(Refusal::Damaged("it has records but no format".to_owned())),
-        };
+        if empty {
+            return Ok(None);
+        }
+        return Err(Refusal::Damaged("it has records but no format".to_owned()));
     };
     if format > limits::FORMAT {
         return Err(Refusal::Newer(format));
@@ -143,18 +168,17 @@ fn look<V: View>(view: &V, checks: Checks) -> Result<(Option<State>, Option<Veri
     if format < limits::OLDEST_FORMAT {
         return Err(Refusal::Older(format));
     }
-    let state =
-        State::read(view)?.ok_or_else(|| Refusal::Damaged("it has a format but no state".to_owned()))?;
-    if state.commit < checks.acknowledged {
-        return Err(Refusal::Behind(state.commit));
-    }
-    if !checks.verify {
-        return Ok((Some(state), None));
-    }
+    let state = State::read(view)?;
+    let state = state.ok_or_else(|| Refusal::Damaged("it has a format but no state".to_owned()))?;
+    Ok(Some((format, state)))
+}
+
+/// Reads every record.
+fn check<V: View>(view: &V, state: State) -> Result<Verified, Refusal> {
     let mut tally = Tally::default();
     tally.read(view, &[], usize::MAX)?;
     match verified(tally, state) {
         (_, Some(fault)) => Err(fault.into()),
-        (verified, None) => Ok((Some(state), Some(verified))),
+        (verified, None) => Ok(verified),
     }
 }

@@ -1,7 +1,7 @@
 //! What the committer thread and the readers of an open store share.
 //!
-//! A read waits until what it has seen is durable, so that nobody is ever told data that a crash could undo. It
-//! must never let a reader see a group that is half applied.
+//! The engine is given only what is durable in the log, so nobody is ever told data that a crash could undo. It must
+//! never let a reader see a group that is half applied.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -12,16 +12,15 @@ use std::{
     },
 };
 
-use tokio::sync::watch;
-
 use super::{
     Broken, ReadError,
     engine::{Engine, Write},
-    layout::{Look, Seen},
+    layout::Look,
     lock::Lock,
     meta::State,
     panic_text,
     scrub::Scrubs,
+    wal::Wal,
 };
 use crate::{
     backend::{Fatal, Poison},
@@ -45,12 +44,8 @@ pub(super) struct Shared<E> {
     engine: RwLock<Option<E>>,
     /// Let go after the engine.
     lock: Mutex<Option<Lock>>,
-    /// A commit not before the last one that readers can see.
-    applied: AtomicU64,
-    /// The same for the last one that removed something.
-    removed: AtomicU64,
-    /// The last commit that is durable.
-    durable: watch::Sender<u64>,
+    /// The last commit that is durable and visible.
+    last_commit: AtomicU64,
     /// The checks of all records that are under way.
     pub(super) scrubs: Scrubs,
     closed: AtomicBool,
@@ -59,18 +54,13 @@ pub(super) struct Shared<E> {
     flushes: AtomicU64,
 }
 
-/// What a read found, and the commit that must be durable before anyone is told.
-type Sight<T> = (T, u64);
-
 impl<E: Engine> Shared<E> {
     pub(super) fn new(place: PathBuf, engine: E, lock: Lock, state: State) -> Self {
         Self {
             place,
             engine: RwLock::new(Some(engine)),
             lock: Mutex::new(Some(lock)),
-            applied: AtomicU64::new(state.commit),
-            removed: AtomicU64::new(state.commit),
-            durable: watch::Sender::new(state.commit),
+            last_commit: AtomicU64::new(state.commit),
             scrubs: Scrubs::new(state),
             closed: AtomicBool::new(false),
             poison: Poison::default(),
@@ -94,9 +84,9 @@ impl<E: Engine> Shared<E> {
         }
     }
 
-    /// The last durable commit.
+    /// The last commit that is durable and visible.
     pub(super) fn last_commit(&self) -> u64 {
-        *self.durable.borrow()
+        self.last_commit.load(Ordering::Acquire)
     }
 
     pub(super) fn check_alive(&self) -> Result<(), StoreError> {
@@ -113,12 +103,10 @@ impl<E: Engine> Shared<E> {
     pub(super) fn poison(&self, broken: &Broken) -> StoreError {
         tracing::error!(reason = broken.0, place = %self.place.display(), "the store has stopped");
         self.poison.set(&broken.0);
-        // Wakes the readers that wait for a commit that never becomes durable.
-        self.durable.send_modify(|_| {});
         self.gone()
     }
 
-    /// Runs a read, and waits until what it has seen is durable.
+    /// Runs a read.
     ///
     /// A `short` read is tried on the calling thread first: from memory it takes 1 to 20 microseconds, and handing
     /// it to a blocking thread takes about 20 by itself. That is safe because it cannot hold the thread for long:
@@ -132,24 +120,16 @@ impl<E: Engine> Shared<E> {
     ) -> Result<L::Found, StoreError> {
         self.check_alive()?;
         let inline = if short { self.look_inline(&look)? } else { None };
-        let (found, needed) = if let Some(sight) = inline {
-            sight
-        } else {
-            let shared = Arc::clone(self);
-            let seen = tokio::task::spawn_blocking(move || shared.look_waiting(&look)).await;
-            // It ends without a result only if the runtime is shutting down.
-            seen.unwrap_or(Err(StoreError::Closed))?
-        };
-        if self.last_commit() < needed {
-            let stopped = |durable: &u64| *durable >= needed || self.poison.check().is_err();
-            // The sender is ours, so waiting cannot fail.
-            let _ = self.durable.subscribe().wait_for(stopped).await;
-            self.poison.check()?;
+        if let Some(found) = inline {
+            return Ok(found);
         }
-        Ok(found)
+        let shared = Arc::clone(self);
+        let found = tokio::task::spawn_blocking(move || shared.look_waiting(&look)).await;
+        // It ends without a result only if the runtime is shutting down.
+        found.unwrap_or(Err(StoreError::Closed))
     }
 
-    fn look_inline<L: Look>(&self, look: &L) -> Result<Option<Sight<L::Found>>, StoreError> {
+    fn look_inline<L: Look>(&self, look: &L) -> Result<Option<L::Found>, StoreError> {
         let engine = match self.engine.try_read() {
             Ok(engine) => engine,
             Err(TryLockError::Poisoned(engine)) => engine.into_inner(),
@@ -158,33 +138,18 @@ impl<E: Engine> Shared<E> {
         let Some(engine) = engine.as_ref() else { return Err(self.gone()) };
         self.unbroken(|| {
             let Some(view) = engine.try_view().map_err(ReadError::Broken)? else { return Ok(None) };
-            let found = look.look(&view, limits::INLINE_BYTES)?;
-            Ok(found.map(|(found, seen)| (found, self.needed(seen))))
+            look.look(&view, limits::INLINE_BYTES)
         })
     }
 
-    fn look_waiting<L: Look>(&self, look: &L) -> Result<Sight<L::Found>, StoreError> {
+    fn look_waiting<L: Look>(&self, look: &L) -> Result<L::Found, StoreError> {
         let engine = self.engine.read().unwrap_or_else(PoisonError::into_inner);
         let Some(engine) = engine.as_ref() else { return Err(self.gone()) };
         self.unbroken(|| {
             let view = engine.view().map_err(ReadError::Broken)?;
             let found = look.look(&view, usize::MAX)?;
-            let (found, seen) = found.ok_or_else(|| broken("a read without a limit was over it"))?;
-            Ok((found, self.needed(seen)))
+            found.ok_or_else(|| broken("a read without a limit was over it"))
         })
-    }
-
-    /// The commit that must be durable before a read may be answered. What is there was written by the commit in
-    /// its envelope; what is not there may have been removed by the last commit that removed anything.
-    ///
-    /// To be called while the view is open: both numbers are set before a group is applied.
-    fn needed(&self, seen: Seen) -> u64 {
-        if E::VIEWS_ARE_DURABLE {
-            return 0;
-        }
-        let removed = if seen.absence { self.removed.load(Ordering::Acquire) } else { 0 };
-        // A damaged version, if it ever passed the checksum, must not make a reader wait for ever.
-        seen.version.max(removed).min(self.applied.load(Ordering::Acquire))
     }
 
     /// Runs a piece of reading; a failure of the engine, be it a panic, stops the store.
@@ -218,19 +183,30 @@ impl<E: Engine> Shared<E> {
         work(engine.as_mut().ok_or(ReadError::Refused(StoreError::Closed))?)
     }
 
-    /// Applies a group and makes it durable. After this, and only after this, it may be acknowledged.
-    pub(super) fn persist(&self, writes: &[Write], state: State, batches: usize) -> Result<(), ReadError> {
-        self.with_engine(|engine| {
-            if writes.iter().any(|write| write.record().is_none()) {
-                self.removed.store(state.commit, Ordering::Release);
-            }
-            self.applied.store(state.commit, Ordering::Release);
-            self.scrubs.follow(writes, state, || engine.apply(writes))?;
-            Ok(engine.sync()?)
-        })?;
-        self.durable.send_replace(state.commit);
+    /// Makes a group durable and then visible. After this, and only after this, it may be acknowledged.
+    pub(super) fn persist(
+        &self,
+        wal: &mut Wal,
+        writes: &[Write],
+        state: State,
+        batches: usize,
+    ) -> Result<(), ReadError> {
+        let logged = wal.append(self.last_commit(), state.commit, writes);
+        logged.map_err(|error| Broken(format!("the write-ahead log cannot be written: {error}")))?;
+        self.with_engine(|engine| Ok(self.scrubs.follow(writes, state, || engine.apply(writes))?))?;
+        self.last_commit.store(state.commit, Ordering::Release);
         self.commits.fetch_add(batches as u64, Ordering::Relaxed);
         self.flushes.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Lets the engine sync what it was given, so that the log can begin again.
+    pub(super) fn settle(&self, wal: &mut Wal) -> Result<(), ReadError> {
+        if wal.bytes() > 0 {
+            self.with_engine(|engine| Ok(engine.sync()?))?;
+            let begun = wal.restart();
+            begun.map_err(|error| Broken(format!("the write-ahead log cannot begin again: {error}")))?;
+        }
         Ok(())
     }
 

@@ -1,9 +1,8 @@
-//! redb 4 as an [`Engine`]: one table, one synced transaction for each group.
+//! redb 4 as an [`Engine`]: one table, one transaction for each group, now and then a synced one.
 //!
-//! Views share one read transaction, which the writer opens after each commit: they show the last commit, which is
-//! durable, and neither wait for the writer nor hold it up. (Beginning one for each read would: redb was seen to keep
-//! `begin_read` waiting for the sync with which its file grows.) It must never commit without `Durability::Immediate`, nor without quick repair: only with it a store of any
-//! size opens at once after a crash.
+//! Views share one read transaction, which the writer opens after each commit: they show the last commit and neither wait for the writer nor hold it up. (Beginning one for each read would: redb was seen to keep
+//! `begin_read` waiting for the sync with which its file grows.) It must never answer a sync without a commit of `Durability::Immediate`, nor make one without quick repair: only
+//! with it a store of any size opens at once after a crash.
 
 use std::{
     fs, io,
@@ -61,12 +60,19 @@ impl RedbEngine {
         drop(last);
     }
 
-    /// A transaction that is durable once it is committed.
+    /// A transaction that is in memory once it is committed.
     fn begin_write(&self) -> Result<WriteTransaction, Broken> {
+        let mut writing = self.db.begin_write().map_err(broken)?;
+        writing.set_durability(Durability::None).map_err(broken)?;
+        Ok(writing)
+    }
+
+    /// Makes all transactions so far durable.
+    fn make_durable(&self) -> Result<(), Broken> {
         let mut writing = self.db.begin_write().map_err(broken)?;
         writing.set_durability(Durability::Immediate).map_err(broken)?;
         writing.set_quick_repair(true);
-        Ok(writing)
+        writing.commit().map_err(broken)
     }
 }
 
@@ -75,7 +81,7 @@ pub struct RedbView(Option<Arc<Table>>);
 
 impl Engine for RedbEngine {
     const NAME: &'static str = "redb 4";
-    const VIEWS_ARE_DURABLE: bool = true;
+    const LAG_BYTES: u64 = limits::REDB_LAG_BYTES;
     /// A changed key may rewrite a page of its own, and a part of the pages above it.
     const BYTES_PER_KEY: u64 = 8 * 1024;
     type View<'a> = RedbView;
@@ -104,8 +110,9 @@ impl Engine for RedbEngine {
     }
 
     fn sync(&self) -> Result<(), Broken> {
-        // Every commit was synced before it was visible.
-        Ok(())
+        self.make_durable()?;
+        // The last view would keep the pages that its successors have replaced.
+        self.refresh()
     }
 
     fn compact(&mut self) -> Result<Compaction, Broken> {
@@ -113,7 +120,7 @@ impl Engine for RedbEngine {
         self.show(None);
         self.db.compact().map_err(broken)?;
         // Its own transactions leave no quick repair behind; this one does.
-        self.begin_write()?.commit().map_err(broken)?;
+        self.make_durable()?;
         self.refresh()?;
         Ok(Compaction::Done)
     }

@@ -18,7 +18,7 @@ use crate::{
 /// Where and how to open a store.
 #[derive(Clone)]
 pub struct RedbOptions {
-    /// The file; created if missing. `FILE.lock` and `FILE.watermark` lie beside it.
+    /// The file; created if missing. `FILE.lock`, `FILE.wal` and `FILE.watermark` lie beside it.
     pub file: PathBuf,
     /// Free bytes to keep on its volume: below, commits are refused as `Full`.
     pub reserve_bytes: u64,

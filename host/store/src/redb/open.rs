@@ -22,9 +22,9 @@ pub(super) fn open(options: RedbOptions) -> Result<Opened<RedbEngine>, OpenError
     let (file, options) = options.split();
     let file = std::path::absolute(&file).map_err(io_error("find", &file))?;
     let directory = file.parent().unwrap_or(&file).to_owned();
-    let (lock, watermark) = (beside(&file, ".lock"), beside(&file, ".watermark"));
+    let (lock, wal, watermark) = (beside(&file, ".lock"), beside(&file, ".wal"), beside(&file, ".watermark"));
     let creation = Creation::new(beside(&file, ".creating"), file.clone());
-    let place = Place { shown: file.clone(), data: file.clone(), lock, watermark, creation, directory };
+    let place = Place { shown: file.clone(), data: file.clone(), lock, watermark, wal, creation, directory };
     let cache_bytes = usize::try_from(options.cache_bytes).unwrap_or(usize::MAX);
     let locked = place.take(options, || 0)?;
     // The engine would report a directory or a missing right as damage.

@@ -52,7 +52,7 @@ pub struct SledView<'a> {
 
 impl Engine for SledEngine {
     const NAME: &'static str = "sled 0.34.7";
-    const VIEWS_ARE_DURABLE: bool = false;
+    const LAG_BYTES: u64 = limits::SLED_LAG_BYTES;
     /// Only what changes is appended to the log.
     const BYTES_PER_KEY: u64 = 64;
     type View<'a> = SledView<'a>;

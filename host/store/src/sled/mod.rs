@@ -18,7 +18,7 @@ use crate::{
 /// Where and how to open a store.
 #[derive(Clone)]
 pub struct SledOptions {
-    /// The data directory; created if missing. It holds `lock`, `watermark` and sled's own folder `sled`.
+    /// The data directory; created if missing. It holds `lock`, `wal`, `watermark` and sled's own folder `sled`.
     pub directory: PathBuf,
     /// Free bytes to keep on its volume: below, commits are refused as `Full`.
     pub reserve_bytes: u64,

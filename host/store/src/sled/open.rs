@@ -33,6 +33,7 @@ pub(super) fn open(options: SledOptions) -> Result<Opened<SledEngine>, OpenError
         data: sled.join("db"),
         lock: directory.join("lock"),
         watermark: directory.join("watermark"),
+        wal: directory.join("wal"),
         creation: Creation::new(directory.join("creating"), sled.clone()),
         directory,
     };

@@ -10,21 +10,23 @@ use std::{
 };
 
 use redb::ReadableDatabase;
-use stepwell_store::{Backend, OpenError, OpenOptions, StoreLocation};
+use stepwell_store::{Backend, OpenError, OpenOptions, StoreLocation, limits};
 
 /// One engine.
 pub(crate) trait TestEngine {
-    /// Name of the file whose sync makes a commit durable.
+    /// Name of the log, whose sync makes a commit durable.
+    const WAL: &'static str;
+    /// Name of the engine's file.
     const DATA: &'static str;
+    /// Bytes of commits after which the engine syncs.
+    const LAG_BYTES: u64;
     /// Name of the watermark file.
     const WATERMARK: &'static str;
-    /// Whether a read waits until what it has seen is durable; otherwise it does not see it.
-    const READS_WAIT: bool;
 
     /// The store that has its files in a directory.
     fn location(directory: &Path) -> StoreLocation;
 
-    /// The file whose sync makes a commit durable.
+    /// The engine's file.
     fn data(directory: &Path) -> PathBuf;
 
     /// What only the engine writes, and what to move to bring an older state back.
@@ -54,9 +56,10 @@ impl Sled {
 }
 
 impl TestEngine for Sled {
+    const WAL: &'static str = "wal";
     const DATA: &'static str = "db";
+    const LAG_BYTES: u64 = limits::SLED_LAG_BYTES;
     const WATERMARK: &'static str = "watermark";
-    const READS_WAIT: bool = true;
 
     fn location(directory: &Path) -> StoreLocation {
         StoreLocation::Sled(directory.to_owned())
@@ -90,9 +93,10 @@ pub(crate) struct Redb;
 const RECORDS: redb::TableDefinition<'static, &[u8], &[u8]> = redb::TableDefinition::new("records");
 
 impl TestEngine for Redb {
+    const WAL: &'static str = "store.redb.wal";
     const DATA: &'static str = "store.redb";
+    const LAG_BYTES: u64 = limits::REDB_LAG_BYTES;
     const WATERMARK: &'static str = "store.redb.watermark";
-    const READS_WAIT: bool = false;
 
     fn location(directory: &Path) -> StoreLocation {
         StoreLocation::Redb(Self::data(directory))
