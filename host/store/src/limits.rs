@@ -39,6 +39,13 @@ pub const INLINE_ITEMS: usize = 32;
 /// Bytes of values after which a read on the calling thread is given up.
 pub const INLINE_BYTES: usize = 64 * 1024;
 
+/// Bytes of records after which sled is given them: enough to share what each of its batches costs, and applied in a
+/// few milliseconds.
+pub const SLED_APPLY_BYTES: u64 = 64 * 1024;
+
+/// The same for redb.
+pub const REDB_APPLY_BYTES: u64 = 64 * 1024;
+
 /// Bytes in the write-ahead log after which sled syncs what it was given. As long as that it has unsynced segments,
 /// and a power cut leaves any part of them: as much as one large group did before there was a log.
 pub const SLED_LAG_BYTES: u64 = 512 * 1024;

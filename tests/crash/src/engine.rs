@@ -55,7 +55,9 @@ impl Engine {
     /// The files of a stopped store that hold what was acknowledged, in the order of their names.
     pub fn files(self, data: &Path) -> Vec<PathBuf> {
         let mut files = match self {
-            Engine::Sled => [files_of(&data.join("sled")), vec![data.join("wal"), data.join("watermark")]].concat(),
+            Engine::Sled => {
+                [files_of(&data.join("sled")), vec![data.join("wal"), data.join("watermark")]].concat()
+            }
             Engine::Redb => files_of(data),
         };
         files.retain(|path| std::fs::metadata(path).is_ok_and(|file| file.is_file() && file.len() > 0));

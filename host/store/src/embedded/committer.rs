@@ -1,6 +1,6 @@
 //! What writes: it makes a group of batches durable, and tends the log and the watermark.
 //!
-//! Order of every group: free space, conditions, log, apply, answers; now and then the engine's sync. It must never
+//! Order of every group: free space, conditions, log, map in front of the engine, answers; now and then the engine. It must never
 //! answer `Ok` before the log's sync has returned, nor write anything after a failure.
 
 use std::{
@@ -80,7 +80,7 @@ impl<E: Engine> Committer<E> {
     pub(super) fn compact(&mut self) -> Result<Compaction, StoreError> {
         self.guarded(0, 0, |this| {
             this.shared.settle(&mut this.wal)?;
-            this.shared.with_engine_alone(|engine| Ok(engine.compact()?))
+            this.shared.with_engine_alone(|engine| Ok(engine.engine_mut().compact()?))
         })
     }
 
@@ -90,7 +90,7 @@ impl<E: Engine> Committer<E> {
         if self.shared.check_alive().is_err() {
             return None;
         }
-        if self.is_log_long() {
+        if self.is_behind() {
             return Some(Duration::ZERO);
         }
         let marked = self.marked == self.state.commit;
@@ -103,11 +103,18 @@ impl<E: Engine> Committer<E> {
             self.mark();
         } else if self.is_log_long() {
             self.settle();
+        } else if self.is_behind() && self.shared.check_alive().is_ok() {
+            // A failure has stopped the store, and whoever comes next is told.
+            let _ = self.shared.unbroken(|| self.shared.give());
         }
     }
 
-    /// Whether the engine should sync what is in the log.
-    pub(super) fn is_log_long(&self) -> bool {
+    /// Whether the engine should be given what was collected, or sync it.
+    pub(super) fn is_behind(&self) -> bool {
+        self.is_log_long() || self.shared.recent_bytes() >= E::APPLY_BYTES
+    }
+
+    fn is_log_long(&self) -> bool {
         self.wal.bytes() >= E::LAG_BYTES
     }
 
@@ -164,7 +171,7 @@ impl<E: Engine> Committer<E> {
         })?;
         let accepted = answers.iter().filter(|answer| answer.is_ok()).count();
         if accepted > 0 {
-            self.shared.persist(&mut self.wal, &writes, state, accepted)?;
+            self.shared.persist(&mut self.wal, writes, state, accepted)?;
             self.state = state;
         }
         Ok(answers)
@@ -182,7 +189,7 @@ impl<E: Engine> Committer<E> {
             Ok((deleted, writes, state))
         })?;
         if deleted > 0 {
-            self.shared.persist(&mut self.wal, &writes, state, 1)?;
+            self.shared.persist(&mut self.wal, writes, state, 1)?;
             self.state = state;
         }
         Ok(deleted)

@@ -13,7 +13,9 @@ pub trait Engine: Send + Sync + Sized + 'static {
     /// Name and version.
     const NAME: &'static str;
 
-    /// Bytes of groups that it may be given between two syncs.
+    /// Bytes of records that are collected before it is given them, and that it may be given between two syncs.
+    const APPLY_BYTES: u64;
+    /// See [`Engine::APPLY_BYTES`].
     const LAG_BYTES: u64;
 
     /// Bytes on disk that one changed key may cost beside its own, for the check of free space.
@@ -84,6 +86,11 @@ impl Write {
     /// The key in the map.
     pub(crate) fn key(&self) -> &[u8] {
         &self.key
+    }
+
+    /// Bytes of key and record.
+    pub(crate) fn bytes(&self) -> u64 {
+        (self.key.len() + self.record.as_ref().map_or(0, Vec::len)) as u64
     }
 
     /// The new record; none to remove it.

@@ -2,7 +2,7 @@
 //!
 //! Batches are merged into groups by one committer (`queue`, `committer`, `group`, `pace`, `room`), records lie in checked
 //! envelopes (`layout`), every commit carries a digest over all records (`meta`, `scrub`), a log makes it durable before
-//! the engine does (`wal`), a small file remembers what was acknowledged (`watermark`), and opening refuses whatever does not fit (`open`, `recover`, `lock`). An
+//! the engine does (`wal`, `recent`), a small file remembers what was acknowledged (`watermark`), and opening refuses whatever does not fit (`open`, `recover`, `lock`). An
 //! engine is a map of bytes behind [`Engine`]. Nothing here may name a type of one engine.
 
 mod committer;
@@ -16,6 +16,7 @@ mod meta;
 mod open;
 mod pace;
 mod queue;
+mod recent;
 mod recover;
 mod room;
 mod scrub;
@@ -164,7 +165,7 @@ impl<E: Engine> Backend for Embedded<E> {
 fn file_bytes<E: Engine>(shared: &Shared<E>) -> Result<u64, StoreError> {
     shared.unbroken(|| {
         shared.with_engine(|engine| {
-            let measured = engine.file_bytes();
+            let measured = engine.engine().file_bytes();
             measured.map_err(|error| Broken(format!("the files cannot be measured: {error}")).into())
         })
     })

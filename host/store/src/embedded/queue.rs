@@ -108,7 +108,7 @@ impl<E: Engine> Queue<E> {
             return None;
         }
         let answers = writer.committer.commit(std::slice::from_ref(batch), bytes);
-        if !writer.watched || writer.committer.is_log_long() {
+        if !writer.watched || writer.committer.is_behind() {
             writer.watched = true;
             drop(writer);
             let _ = self.send(Job::Tend);

@@ -14,6 +14,7 @@ use super::{
     Broken, ReadError,
     engine::{Engine, Write},
     meta::{State, Tally},
+    recent::Recent,
     shared::Shared,
 };
 use crate::{
@@ -53,19 +54,13 @@ impl Scrubs {
     }
 
     /// Applies a group in such a way that every check keeps its sum.
-    pub(super) fn follow(
-        &self,
-        writes: &[Write],
-        state: State,
-        apply: impl FnOnce() -> Result<(), Broken>,
-    ) -> Result<(), Broken> {
+    pub(super) fn follow(&self, writes: Vec<Write>, state: State, apply: impl FnOnce(Vec<Write>)) {
         let mut inner = self.inner();
-        apply()?;
         inner.applied = state;
         for run in &mut inner.runs {
             writes.iter().filter(|write| write.delta != 0).for_each(|write| run.follow(write));
         }
-        Ok(())
+        apply(writes);
     }
 
     /// What the check after the opening has come to.
@@ -94,7 +89,7 @@ impl Scrubs {
     }
 
     /// Reads the next piece of a check; the outcome if it was the last one.
-    fn piece<E: Engine>(&self, engine: &E, number: u64, records: usize) -> Result<Piece, ReadError> {
+    fn piece<E: Engine>(&self, engine: &Recent<E>, number: u64, records: usize) -> Result<Piece, ReadError> {
         let (view, cursor, mut tally) = {
             let mut inner = self.inner();
             let run = inner.run(number)?;

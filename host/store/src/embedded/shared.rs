@@ -19,6 +19,7 @@ use super::{
     lock::Lock,
     meta::State,
     panic_text,
+    recent::Recent,
     scrub::Scrubs,
     wal::Wal,
 };
@@ -41,7 +42,7 @@ pub struct Counters {
 pub(super) struct Shared<E> {
     place: PathBuf,
     /// Held exclusively only to close and to compact; none once the store is closed.
-    engine: RwLock<Option<E>>,
+    engine: RwLock<Option<Recent<E>>>,
     /// Let go after the engine.
     lock: Mutex<Option<Lock>>,
     /// The last commit that is durable and visible.
@@ -58,7 +59,7 @@ impl<E: Engine> Shared<E> {
     pub(super) fn new(place: PathBuf, engine: E, lock: Lock, state: State) -> Self {
         Self {
             place,
-            engine: RwLock::new(Some(engine)),
+            engine: RwLock::new(Some(Recent::new(engine))),
             lock: Mutex::new(Some(lock)),
             last_commit: AtomicU64::new(state.commit),
             scrubs: Scrubs::new(state),
@@ -168,7 +169,7 @@ impl<E: Engine> Shared<E> {
     /// Lends the engine.
     pub(super) fn with_engine<T>(
         &self,
-        work: impl FnOnce(&E) -> Result<T, ReadError>,
+        work: impl FnOnce(&Recent<E>) -> Result<T, ReadError>,
     ) -> Result<T, ReadError> {
         let engine = self.engine.read().unwrap_or_else(PoisonError::into_inner);
         work(engine.as_ref().ok_or(ReadError::Refused(StoreError::Closed))?)
@@ -177,7 +178,7 @@ impl<E: Engine> Shared<E> {
     /// Lends the engine while nobody reads.
     pub(super) fn with_engine_alone<T>(
         &self,
-        work: impl FnOnce(&mut E) -> Result<T, ReadError>,
+        work: impl FnOnce(&mut Recent<E>) -> Result<T, ReadError>,
     ) -> Result<T, ReadError> {
         let mut engine = self.engine.write().unwrap_or_else(PoisonError::into_inner);
         work(engine.as_mut().ok_or(ReadError::Refused(StoreError::Closed))?)
@@ -187,20 +188,33 @@ impl<E: Engine> Shared<E> {
     pub(super) fn persist(
         &self,
         wal: &mut Wal,
-        writes: &[Write],
+        writes: Vec<Write>,
         state: State,
         batches: usize,
     ) -> Result<(), ReadError> {
-        let logged = wal.append(self.last_commit(), state.commit, writes);
+        let logged = wal.append(self.last_commit(), state.commit, &writes);
         logged.map_err(|error| Broken(format!("the write-ahead log cannot be written: {error}")))?;
-        self.with_engine(|engine| Ok(self.scrubs.follow(writes, state, || engine.apply(writes))?))?;
+        self.with_engine(|engine| {
+            self.scrubs.follow(writes, state, |writes| engine.add(writes));
+            Ok(())
+        })?;
         self.last_commit.store(state.commit, Ordering::Release);
         self.commits.fetch_add(batches as u64, Ordering::Relaxed);
         self.flushes.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
 
-    /// Lets the engine sync what it was given, so that the log can begin again.
+    /// Bytes of records that the engine was not given yet.
+    pub(super) fn recent_bytes(&self) -> u64 {
+        self.with_engine(|engine| Ok(engine.bytes())).unwrap_or_default()
+    }
+
+    /// Gives the engine what was collected.
+    pub(super) fn give(&self) -> Result<(), ReadError> {
+        self.with_engine(|engine| Ok(engine.give()?))
+    }
+
+    /// Lets the engine sync all that is in the log, so that this can begin again.
     pub(super) fn settle(&self, wal: &mut Wal) -> Result<(), ReadError> {
         if wal.bytes() > 0 {
             self.with_engine(|engine| Ok(engine.sync()?))?;

@@ -81,6 +81,7 @@ pub struct RedbView(Option<Arc<Table>>);
 
 impl Engine for RedbEngine {
     const NAME: &'static str = "redb 4";
+    const APPLY_BYTES: u64 = limits::REDB_APPLY_BYTES;
     const LAG_BYTES: u64 = limits::REDB_LAG_BYTES;
     /// A changed key may rewrite a page of its own, and a part of the pages above it.
     const BYTES_PER_KEY: u64 = 8 * 1024;

@@ -52,6 +52,7 @@ pub struct SledView<'a> {
 
 impl Engine for SledEngine {
     const NAME: &'static str = "sled 0.34.7";
+    const APPLY_BYTES: u64 = limits::SLED_APPLY_BYTES;
     const LAG_BYTES: u64 = limits::SLED_LAG_BYTES;
     /// Only what changes is appended to the log.
     const BYTES_PER_KEY: u64 = 64;

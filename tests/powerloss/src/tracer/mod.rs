@@ -89,12 +89,13 @@ fn compare(trace: &Trace, unfinished: impl Iterator<Item = Intent>, root: &Path)
         match intent {
             Intent::Write(file, offset, data) => {
                 let Some(name) = files.get(&file) else { continue };
-                let range = usize::try_from(offset)?..usize::try_from(offset)? + data.len();
+                let (start, end) = (usize::try_from(offset)?, usize::try_from(offset)? + data.len());
                 if let (Some(replayed), Some(real)) = (replayed.files.get_mut(name), real.files.get(name))
-                    && let Some(there) = real.get(range.clone())
+                    // A long write may have been broken off in the middle.
+                    && let Some(there) = real.get(start..end.min(real.len()))
                 {
-                    replayed.resize(replayed.len().max(range.end), 0);
-                    replayed[range].copy_from_slice(there);
+                    replayed.resize(replayed.len().max(start + there.len()), 0);
+                    replayed[start..start + there.len()].copy_from_slice(there);
                 }
             }
             // Rare enough to give up the comparison of this one trace.
