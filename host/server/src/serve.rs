@@ -229,7 +229,8 @@ impl Data {
 async fn open_store(args: &ServeArgs) -> anyhow::Result<Arc<dyn Backend>> {
     let location = args.store.clone();
     let reserve_bytes = args.min_free_mib.saturating_mul(1 << 20);
-    let options = OpenOptions { reserve_bytes, ..OpenOptions::default() };
+    let cache_bytes = args.store_cache_mib.saturating_mul(1 << 20);
+    let options = OpenOptions { reserve_bytes, cache_bytes, ..OpenOptions::default() };
     let opened = tokio::task::spawn_blocking(move || stepwell_store::open(&location, options)).await;
     let backend = opened.context("opening the store broke off")?.context("cannot open the store")?;
     if let Err(unfinished) = transfer::check_whole(&*backend).await {
