@@ -215,7 +215,7 @@ impl Data {
             ..ExecutorConfig::default()
         };
         tracing::info!(retention = %args.retention, "closed executions are kept so long (`none`: for ever)");
-        let jsonata = expressions::open(&self.directory);
+        let jsonata = expressions::open(&self.directory, own_program()?);
         let expressions = Arc::new(SandboxExpressions::new(Arc::clone(&jsonata)));
         let executor = Executor::open(store.clone(), lambda, expressions, Arc::clone(&clock), config)?;
         let identity =
