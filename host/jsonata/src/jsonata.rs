@@ -5,9 +5,9 @@ use crate::call::Call;
 use crate::failure::Failure;
 use crate::instance::Instance;
 use crate::state::CallState;
-use crate::{engine, limits};
+use crate::{child, engine, limits};
 use serde_json::Value;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use stepwell_asl::Timestamp;
 use stepwell_asl::jsonata::{Evaluation, EvaluationError, Evaluator};
@@ -21,6 +21,8 @@ const GUEST: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/evaluator.wasm"))
 /// Evaluates JSONata in a sandbox. Any number of threads may share it.
 pub struct Jsonata {
     cache: Option<PathBuf>,
+    /// The program that compiles in a process of its own, into the cache.
+    compiler: Option<PathBuf>,
     compiled: OnceLock<Result<Compiled, Unavailable>>,
     warm: Mutex<Vec<Instance>>,
 }
@@ -40,7 +42,20 @@ impl Jsonata {
     /// Makes an evaluator; cheap. The machine code is compiled by the first call or by [`Jsonata::warm`], and kept in
     /// `cache` when that is given: a directory that only the server may write to, as its files are run.
     pub fn new(cache: Option<PathBuf>) -> Self {
-        Self { cache, compiled: OnceLock::new(), warm: Mutex::default() }
+        Self { cache, compiler: None, compiled: OnceLock::new(), warm: Mutex::default() }
+    }
+
+    /// Lets `program` compile in a process of its own: one that calls [`crate::child::run`]. Without a cache, or when that
+    /// process fails, this one compiles.
+    #[must_use]
+    pub fn compiled_by(mut self, program: PathBuf) -> Self {
+        self.compiler = Some(program);
+        self
+    }
+
+    /// Puts the machine code into the cache.
+    pub(crate) fn compile_only(&self) -> Result<(), Unavailable> {
+        self.compiled().map(|_| ())
     }
 
     /// Compiles now, for seconds when there is no compiled code yet, so that no call has to wait for it.
@@ -110,7 +125,12 @@ impl Jsonata {
     fn compile(&self) -> Result<Compiled, Unavailable> {
         let unavailable = |error: wasmtime::Error| Unavailable(format!("{error:#}"));
         let engine = engine::build().map_err(unavailable)?;
-        let component = precompiled::load_or_compile(&engine, GUEST, self.cache.as_deref());
+        let elsewhere = |directory: &Path| {
+            if let Some(program) = &self.compiler {
+                child::start(program, directory);
+            }
+        };
+        let component = precompiled::load_or_compile(&engine, GUEST, self.cache.as_deref(), &elsewhere);
         let linker = engine::linker(&engine).map_err(unavailable)?;
         let evaluator = component.and_then(|component| linker.instantiate_pre(&component));
         let evaluator = evaluator.and_then(EvaluatorPre::new).map_err(unavailable)?;

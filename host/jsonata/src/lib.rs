@@ -8,7 +8,8 @@
 //!
 //! [`Jsonata`] is the whole API: it implements [`stepwell_asl::jsonata::Evaluator`], and [`Jsonata::evaluate_watched`]
 //! adds a hook that is called when an evaluation turns out to be slow. The component is compiled at the first call or
-//! by [`Jsonata::warm`], once per directory if one is given; a call takes microseconds in an instance that is kept
+//! by [`Jsonata::warm`], once per directory if one is given, and in a process of its own ([`child`]) if a program for it is
+//! given; a call takes microseconds in an instance that is kept
 //! warm.
 //!
 //! Architecture invariants: an evaluation is a function of its call, never of earlier calls. A warm instance may only
@@ -17,6 +18,7 @@
 
 mod bindings;
 mod call;
+pub mod child;
 mod engine;
 mod failure;
 mod instance;

@@ -14,10 +14,14 @@ use wasmtime::component::Component;
 /// Loads a component's machine code from a directory, or compiles its source and writes the code there. A directory
 /// that is missing is made; one that is damaged or cannot be written to is as good as none. Blocks, for seconds when it
 /// compiles. Only the server may be able to write to the directory: what lies there is run as machine code.
+///
+/// `elsewhere` is asked first to put the code into the directory, in another process: the compiler's memory is the
+/// process's for good. It may fail.
 pub fn load_or_compile(
     engine: &Engine,
     wasm: &[u8],
     directory: Option<&Path>,
+    elsewhere: &dyn Fn(&Path),
 ) -> wasmtime::Result<Component> {
     let digest = Digest::of(wasm);
     let files = directory.and_then(|directory| match ModuleFiles::open(directory) {
@@ -27,8 +31,14 @@ pub fn load_or_compile(
             None
         }
     });
-    if let Some(component) = files.as_ref().and_then(|files| load(engine, &digest, files)) {
-        return Ok(component);
+    if let (Some(files), Some(directory)) = (&files, directory) {
+        if let Some(component) = load(engine, &digest, files) {
+            return Ok(component);
+        }
+        elsewhere(directory);
+        if let Some(component) = load(engine, &digest, files) {
+            return Ok(component);
+        }
     }
     let code = engine.precompile_component(wasm)?;
     let artifact = Artifact::new(&digest, compatibility(engine), &code);
@@ -71,15 +81,38 @@ mod tests {
         files.next().unwrap().unwrap().path()
     }
 
+    fn nobody(_: &Path) {}
+
+    #[test]
+    fn code_from_elsewhere_is_taken_and_not_made_again() {
+        let (directory, wasm) = (tempfile::tempdir().unwrap(), wat::parse_bytes(COMPONENT).unwrap());
+        let engine = Engine::default();
+        let asked = std::cell::Cell::new(0);
+        let compile = |into: &Path| {
+            asked.set(asked.get() + 1);
+            load_or_compile(&engine, &wasm, Some(into), &nobody).unwrap();
+        };
+        let made = || fs::metadata(compiled_file(directory.path())).unwrap().modified().unwrap();
+        let first = std::cell::Cell::new(None);
+        let compile_and_look = |into: &Path| {
+            compile(into);
+            first.set(Some(made()));
+        };
+        for _ in 0..2 {
+            load_or_compile(&engine, &wasm, Some(directory.path()), &compile_and_look).unwrap();
+        }
+        assert_eq!((asked.get(), Some(made())), (1, first.get()));
+    }
+
     #[test]
     fn keeps_code_and_makes_damage_good() {
         let directory = tempfile::tempdir().unwrap();
         let engine = Engine::default();
         let wasm = wat::parse_bytes(COMPONENT).unwrap();
-        load_or_compile(&engine, &wasm, Some(directory.path())).unwrap();
+        load_or_compile(&engine, &wasm, Some(directory.path()), &nobody).unwrap();
         let whole = fs::read(compiled_file(directory.path())).unwrap();
         fs::write(compiled_file(directory.path()), &whole[..whole.len() - 1]).unwrap();
-        load_or_compile(&engine, &wasm, Some(directory.path())).unwrap();
+        load_or_compile(&engine, &wasm, Some(directory.path()), &nobody).unwrap();
         assert_eq!(fs::read(compiled_file(directory.path())).unwrap(), whole);
     }
 
@@ -87,7 +120,7 @@ mod tests {
     fn a_directory_that_cannot_be_is_as_good_as_none() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let wasm = wat::parse_bytes(COMPONENT).unwrap();
-        load_or_compile(&Engine::default(), &wasm, Some(file.path())).unwrap();
-        load_or_compile(&Engine::default(), &wasm, None).unwrap();
+        load_or_compile(&Engine::default(), &wasm, Some(file.path()), &nobody).unwrap();
+        load_or_compile(&Engine::default(), &wasm, None, &nobody).unwrap();
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! It must never let anybody wait for the compiler who did not ask for an evaluation.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 
@@ -35,9 +35,10 @@ impl Expressions for SandboxExpressions {
     }
 }
 
-/// Makes the evaluator that keeps its machine code under `data`. Cheap: it is compiled when it is needed.
-pub(crate) fn open(data: &Path) -> Arc<Jsonata> {
-    Arc::new(Jsonata::new(Some(data.join(DIRECTORY))))
+/// Makes the evaluator that keeps its machine code under `data`. Cheap: it is compiled when it is needed, by a process of
+/// `program`.
+pub(crate) fn open(data: &Path, program: PathBuf) -> Arc<Jsonata> {
+    Arc::new(Jsonata::new(Some(data.join(DIRECTORY))).compiled_by(program))
 }
 
 /// Compiles the evaluator in the background: for seconds the first time, for milliseconds later. Whoever evaluates

@@ -23,6 +23,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use stepwell_jsonata::child as jsonata_child;
 use stepwell_sandbox::compile::child as compile;
 
 pub use expressions::SandboxExpressions;
@@ -36,7 +37,12 @@ pub use server::{Identity, Server};
 pub fn main() -> ExitCode {
     let mut arguments: Vec<OsString> = std::env::args_os().collect();
     if arguments.get(1).is_some_and(|argument| argument == compile::ARGUMENT) {
-        return compile_upload();
+        return exit_code(compile::run());
+    }
+    if let [_, argument, directory] = &arguments[..]
+        && argument == jsonata_child::ARGUMENT
+    {
+        return exit_code(jsonata_child::run(directory.into()));
     }
     if arguments.len() <= 1 {
         arguments = vec!["stepwell".into(), "serve".into()];
@@ -48,9 +54,9 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// The server's own program as the process that compiles one upload.
-fn compile_upload() -> ExitCode {
-    match compile::run() {
+/// How the server's own program ends as a process that compiles.
+fn exit_code(compiled: std::io::Result<()>) -> ExitCode {
+    match compiled {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }

@@ -62,7 +62,10 @@ fn upload(what: u8) -> Option<Upload> {
 }
 
 /// Bounds memory and time of this process, makes it polite, and lets it end with its parent.
-fn bound() -> io::Result<()> {
+///
+/// # Errors
+/// When the system does not let it.
+pub fn bound() -> io::Result<()> {
     for (resource, limit) in [
         (Resource::As, limits::MAX_COMPILE_ADDRESS_SPACE_BYTES),
         (Resource::Cpu, limits::MAX_COMPILE_CPU_SECONDS),

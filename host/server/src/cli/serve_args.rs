@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use stepwell_executor::Skipping;
 use stepwell_store::StoreLocation;
+use stepwell_store::limits::CACHE_BYTES;
 
 use super::arn::Identity;
 use super::retention::Retention;
@@ -77,6 +78,11 @@ pub(crate) struct ServeArgs {
     /// Disk space to leave free, in MiB: below it nothing new is started
     #[arg(long, value_name = "MIB", env = "STEPWELL_MIN_FREE_MIB", default_value_t = 64)]
     pub(crate) min_free_mib: u64,
+    /// Memory for the pages of the store that are used most, in MiB; more for stores that the system's cache of files
+    /// cannot hold
+    #[arg(long, value_name = "MIB", env = "STEPWELL_STORE_CACHE_MIB", default_value_t = CACHE_BYTES >> 20)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=1_048_576))]
+    pub(crate) store_cache_mib: u64,
     /// A directory that modules may read when their manifest names it; may be given several times
     #[arg(long = "data-directory", value_name = "NAME=PATH", env = "STEPWELL_DATA_DIRECTORIES")]
     #[arg(value_delimiter = ',', value_parser = parse_directory)]
