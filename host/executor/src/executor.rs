@@ -5,6 +5,7 @@ use crate::clock::Clock;
 use crate::endings::Endings;
 use crate::error::{ExecutorError, SkipError, StartError, StopError, WaitError};
 use crate::expressions::Expressions;
+use crate::ids::Ids;
 use crate::integration::Integration;
 use crate::lane::Lane;
 use crate::limits;
@@ -36,12 +37,21 @@ pub struct ExecutorConfig {
     pub mailbox: usize,
     /// How long executions are kept after their end; none: for ever.
     pub retention: Option<Duration>,
+    /// For simulations: ids of new executions, and what is random about them, follow from it and from the clock. No two
+    /// executors of one store may have the same. None: the operating system's randomness.
+    pub seed: Option<u64>,
 }
 
 impl Default for ExecutorConfig {
     fn default() -> ExecutorConfig {
         let shards = std::thread::available_parallelism().map_or(2, usize::from);
-        ExecutorConfig { shards, quotas: Quotas::default(), mailbox: limits::MAILBOX, retention: None }
+        ExecutorConfig {
+            shards,
+            quotas: Quotas::default(),
+            mailbox: limits::MAILBOX,
+            retention: None,
+            seed: None,
+        }
     }
 }
 
@@ -109,6 +119,7 @@ impl Executor {
             integration: Arc::clone(&integration),
             clock: Arc::clone(&clock),
             lane: Arc::new(Lane::open(expressions)?),
+            ids: Arc::new(Ids::new(config.seed, &clock)),
             quotas: config.quotas,
         };
         let skipping = clock.as_virtual().map(VirtualClock::skipping);

@@ -63,7 +63,7 @@ impl Shard {
         reply: StartReply,
         turn: &mut Turn,
     ) {
-        let id = ExecutionId(*uuid::Uuid::now_v7().as_bytes());
+        let id = self.ids.next();
         let now = self.clock.now();
         let record = StartRecord {
             machine: request.machine.id,

@@ -120,6 +120,17 @@ impl Store {
         Ok(Some(Loaded { tracked, execution, journal, last_event_at }))
     }
 
+    /// All that ever happened to an execution, ended or not: how it was before its first event, and every recorded
+    /// transition, to be taken through `stepwell_asl::replay`. It is all in memory at once.
+    pub async fn whole_journal(
+        &self,
+        id: ExecutionId,
+    ) -> Result<Option<(Execution, Vec<Recorded>)>, StoreError> {
+        let Some(facts) = self.facts(id).await? else { return Ok(None) };
+        let (entries, _) = self.journal(id, 1).await?;
+        Ok(Some((facts.execution(id)?, recorded(id, entries)?)))
+    }
+
     async fn last_event(&self, id: ExecutionId) -> Result<HistoryEvent, StoreError> {
         let events = KeyRange::between(space::event_key(id, 0), space::event_key(id, u64::MAX));
         let mut page = self.backend.scan(space::HISTORY, events, true, 1).await?;
