@@ -33,8 +33,8 @@ pub use memory::MemoryBackend;
 pub use records::{
     Changes, Closed, ExecutionId, ExecutionSummary, HistoryPage, ListPosition, Loaded, LogLine, MachineId,
     MachineRecord, ModuleAliasRecord, ModuleContent, ModuleRecord, ModuleSettings, ModuleVersionRecord,
-    Moved, Problem, ProblemKind, RecordCheck, Removal, SecretRecord, Standing, StartRecord, Store, Tracked,
-    Wake, check_records,
+    Moved, Problem, ProblemKind, RecordCheck, Removal, SecretRecord, Standing, StartRecord, Store, Stranded,
+    Tracked, Wake, check_records,
 };
 pub use redb::{RedbBackend, RedbOptions};
 pub use sled::{SledBackend, SledOptions};

@@ -131,7 +131,7 @@ impl Store {
         Ok(Some((facts.execution(id)?, recorded(id, entries)?)))
     }
 
-    async fn last_event(&self, id: ExecutionId) -> Result<HistoryEvent, StoreError> {
+    pub(super) async fn last_event(&self, id: ExecutionId) -> Result<HistoryEvent, StoreError> {
         let events = KeyRange::between(space::event_key(id, 0), space::event_key(id, u64::MAX));
         let mut page = self.backend.scan(space::HISTORY, events, true, 1).await?;
         let last = match page.items.pop() {
@@ -142,7 +142,7 @@ impl Store {
     }
 
     /// What an execution was started with.
-    async fn facts(&self, id: ExecutionId) -> Result<Option<Facts>, StoreError> {
+    pub(super) async fn facts(&self, id: ExecutionId) -> Result<Option<Facts>, StoreError> {
         let key = space::event_key(id, 1);
         let Some(stored) = self.backend.get(space::HISTORY, &key).await? else { return Ok(None) };
         let facts = Entry::decode(&key, &stored.value)?.facts;
@@ -150,7 +150,11 @@ impl Store {
     }
 
     /// The list of running executions that an execution is in; none when it has ended.
-    async fn running_place(&self, id: ExecutionId, facts: &Facts) -> Result<Option<Place>, StoreError> {
+    pub(super) async fn running_place(
+        &self,
+        id: ExecutionId,
+        facts: &Facts,
+    ) -> Result<Option<Place>, StoreError> {
         for list in [space::OPEN, space::PARKED] {
             let key = space::list_key(list, facts.start.machine, id);
             let summary: Option<ExecutionSummary> = self.record(space::LISTS, &key).await?;

@@ -14,6 +14,7 @@ mod retention;
 mod secret;
 mod space;
 mod store;
+mod stranded;
 mod tracked;
 mod verify;
 
@@ -25,5 +26,6 @@ pub use module::{ModuleAliasRecord, ModuleContent, ModuleRecord, ModuleSettings,
 pub use retention::{Closed, Removal};
 pub use secret::SecretRecord;
 pub use store::{HistoryPage, ListPosition, Store, Wake};
+pub use stranded::Stranded;
 pub use tracked::{Moved, Tracked};
 pub use verify::{Problem, ProblemKind, RecordCheck, check_records};
