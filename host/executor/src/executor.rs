@@ -22,7 +22,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 use stepwell_asl::{Diagnostic, Quotas, StateMachine, Timestamp};
-use stepwell_store::{ExecutionId, Store, StoreError};
+use stepwell_store::{ExecutionId, MachineRecord, Store, StoreError};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tracing::debug;
 
@@ -160,6 +160,11 @@ impl Executor {
     /// What of a machine this executor cannot run; empty when it can run all of it.
     pub fn unsupported(&self, machine: &StateMachine) -> Vec<Diagnostic> {
         machine.unsupported(|resource| self.integration.runs(resource))
+    }
+
+    /// The machine that has this ARN, as it is in the store at this moment.
+    pub async fn machine(&self, arn: &str) -> Result<Option<Arc<MachineRecord>>, StoreError> {
+        self.machines.record(arn).await
     }
 
     /// Starts an execution; answers when the start is durable. Repeating a request whose execution still runs

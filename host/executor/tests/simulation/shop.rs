@@ -180,7 +180,7 @@ pub(crate) fn request(number: u64) -> StartRequest {
     let patience = if hangs(number) { PATIENCE } else { 3_600 };
     let input_value = json!({"number": number, "wait": wait, "patience": patience, "items": items});
     StartRequest {
-        machine: machine(),
+        machine: machine().into(),
         name: number.to_string(),
         fresh_name: false,
         execution_arn: arn(number),

@@ -84,14 +84,18 @@ impl Standing {
 }
 
 impl Store {
-    /// Where an execution stands: two reads, whatever its size.
+    /// Where an execution stands: one read while a single transition has made it, two afterwards, whatever its size.
     pub async fn standing(&self, id: ExecutionId) -> Result<Option<Standing>, StoreError> {
-        let Some(facts) = self.facts(id).await? else { return Ok(None) };
-        let events = KeyRange::between(space::event_key(id, 0), space::event_key(id, u64::MAX));
-        let mut page = self.backend.scan(space::HISTORY, events, true, 1).await?;
-        // It was removed since its start was read.
-        let Some((key, value)) = page.items.pop() else { return Ok(None) };
-        let last = Entry::decode(&key, &value)?.history.pop();
+        let Some(mut entry) = self.last_entry(id).await? else { return Ok(None) };
+        let facts = match entry.facts.take() {
+            Some(facts) => facts,
+            None => match self.facts(id).await? {
+                Some(facts) => facts,
+                // It was removed since its end was read.
+                None => return Ok(None),
+            },
+        };
+        let last = entry.history.pop();
         let last = last.ok_or_else(|| damaged(id, "the last record of the journal has no event"))?;
         Ok(Some(Standing::of(facts, last)))
     }
@@ -131,13 +135,15 @@ impl Store {
         Ok(Some((facts.execution(id)?, recorded(id, entries)?)))
     }
 
-    pub(super) async fn last_event(&self, id: ExecutionId) -> Result<HistoryEvent, StoreError> {
+    /// The last record of the journal; none of an execution that is not there.
+    async fn last_entry(&self, id: ExecutionId) -> Result<Option<Entry>, StoreError> {
         let events = KeyRange::between(space::event_key(id, 0), space::event_key(id, u64::MAX));
         let mut page = self.backend.scan(space::HISTORY, events, true, 1).await?;
-        let last = match page.items.pop() {
-            Some((key, value)) => Entry::decode(&key, &value)?.history.pop(),
-            None => None,
-        };
+        page.items.pop().map(|(key, value)| Entry::decode(&key, &value)).transpose()
+    }
+
+    pub(super) async fn last_event(&self, id: ExecutionId) -> Result<HistoryEvent, StoreError> {
+        let last = self.last_entry(id).await?.and_then(|mut entry| entry.history.pop());
         last.ok_or_else(|| damaged(id, "the last record of the journal has no event"))
     }
 

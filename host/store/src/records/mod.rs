@@ -21,7 +21,7 @@ mod verify;
 pub use changes::Changes;
 pub use execution::{ExecutionId, ExecutionSummary, LogLine, StartRecord};
 pub use load::{Loaded, Standing};
-pub use machine::{MachineId, MachineRecord};
+pub use machine::{MachineId, MachineLook, MachineRecord};
 pub use module::{ModuleAliasRecord, ModuleContent, ModuleRecord, ModuleSettings, ModuleVersionRecord};
 pub use retention::{Closed, Removal};
 pub use secret::SecretRecord;
