@@ -10,7 +10,7 @@ LANGUAGES := target/guests
 DENY    := 0.20.2
 SUDO    := $(if $(filter 0,$(shell id -u)),,sudo)
 
-.PHONY: help demo test bench fuzz guests languages server wasm-target python node faketime deny lint unit sdks clients smoke
+.PHONY: help demo test bench fuzz simulate guests languages server wasm-target python node faketime deny lint unit sdks clients smoke
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -28,6 +28,11 @@ bench: guests languages ## measure ratios against baselines of the same run
 FUZZ_SECONDS ?= 600
 fuzz: ## run every fuzzer for FUZZ_SECONDS (600); not part of `make test`
 	bash tests/fuzz/run.sh $(FUZZ_SECONDS)
+
+STEPS ?= 1000000
+simulate: ## simulate STEPS steps (1,000,000) of executor and store with injected faults; SEED=n begins with that seed
+	STEPWELL_STEPS=$(STEPS) $(if $(SEED),STEPWELL_SEED=$(SEED)) cargo test --locked -p stepwell-executor --test simulation \
+	  nothing_acknowledged -- --nocapture
 
 guests: wasm-target ## build the task modules to WebAssembly components
 	@echo "== building the task modules (wasm32-wasip2)"

@@ -5,6 +5,7 @@ use crate::clock::Clock;
 use crate::endings::Endings;
 use crate::error::{ExecutorError, SkipError, StartError, StopError, WaitError};
 use crate::expressions::Expressions;
+use crate::ids::Ids;
 use crate::integration::Integration;
 use crate::lane::Lane;
 use crate::limits;
@@ -21,7 +22,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 use stepwell_asl::{Diagnostic, Quotas, StateMachine, Timestamp};
-use stepwell_store::{ExecutionId, Store, StoreError};
+use stepwell_store::{ExecutionId, MachineRecord, Store, StoreError};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tracing::debug;
 
@@ -36,12 +37,21 @@ pub struct ExecutorConfig {
     pub mailbox: usize,
     /// How long executions are kept after their end; none: for ever.
     pub retention: Option<Duration>,
+    /// For simulations: ids of new executions, and what is random about them, follow from it and from the clock. No two
+    /// executors of one store may have the same. None: the operating system's randomness.
+    pub seed: Option<u64>,
 }
 
 impl Default for ExecutorConfig {
     fn default() -> ExecutorConfig {
         let shards = std::thread::available_parallelism().map_or(2, usize::from);
-        ExecutorConfig { shards, quotas: Quotas::default(), mailbox: limits::MAILBOX, retention: None }
+        ExecutorConfig {
+            shards,
+            quotas: Quotas::default(),
+            mailbox: limits::MAILBOX,
+            retention: None,
+            seed: None,
+        }
     }
 }
 
@@ -109,6 +119,7 @@ impl Executor {
             integration: Arc::clone(&integration),
             clock: Arc::clone(&clock),
             lane: Arc::new(Lane::open(expressions)?),
+            ids: Arc::new(Ids::new(config.seed, &clock)),
             quotas: config.quotas,
         };
         let skipping = clock.as_virtual().map(VirtualClock::skipping);
@@ -149,6 +160,11 @@ impl Executor {
     /// What of a machine this executor cannot run; empty when it can run all of it.
     pub fn unsupported(&self, machine: &StateMachine) -> Vec<Diagnostic> {
         machine.unsupported(|resource| self.integration.runs(resource))
+    }
+
+    /// The machine that has this ARN, as it is in the store at this moment.
+    pub async fn machine(&self, arn: &str) -> Result<Option<Arc<MachineRecord>>, StoreError> {
+        self.machines.record(arn).await
     }
 
     /// Starts an execution; answers when the start is durable. Repeating a request whose execution still runs

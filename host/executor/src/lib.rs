@@ -12,6 +12,7 @@ mod endings;
 mod error;
 mod executor;
 mod expressions;
+mod ids;
 mod integration;
 pub mod integrations;
 mod lane;

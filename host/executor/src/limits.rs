@@ -24,7 +24,7 @@ pub const TURN_BYTES: usize = 8 * 1024 * 1024;
 pub const TURN_ENTRIES: usize = stepwell_store::limits::CHANGES_ENTRIES;
 /// Ended executions read per page when the executor starts, to remove what they left in the store.
 pub const LEFTOVERS_PAGE: usize = 100;
-/// Parsed definitions kept in memory; beyond it the cache starts anew.
+/// Parsed definitions kept in memory, and as many records of machines; beyond it the cache starts anew.
 pub const MACHINES: usize = 1_024;
 /// Longest sleep before the wall clock is read again: a clock step is noticed within this time.
 pub const TIMER_SLEEP: Duration = Duration::from_secs(1);

@@ -1,14 +1,15 @@
 //! Requests that reach a shard from outside, already checked by the API.
 
 use serde_json::Value;
+use std::sync::Arc;
 use stepwell_asl::Timestamp;
 use stepwell_store::MachineRecord;
 
 /// An execution to start.
 #[derive(Clone, Debug)]
 pub struct StartRequest {
-    /// The machine, as read just now.
-    pub machine: MachineRecord,
+    /// The machine, as read just now ([`crate::Executor::machine`]).
+    pub machine: Arc<MachineRecord>,
     /// Name of the execution.
     pub name: String,
     /// Whether the name was made just now and is unique, so that nobody else can have it.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::{panic, thread};
 use stepwell_asl::jsonata::{Evaluation, EvaluationError, Evaluator};
 use stepwell_asl::{Changed, Diverged, Execution, Recorded, StateMachine, Timestamp, replay};
-use stepwell_store::{ExecutionId, Loaded, Store, StoreError, Tracked};
+use stepwell_store::{ExecutionId, Loaded, Store, StoreError, Stranded, Tracked};
 use tokio::sync::oneshot;
 
 /// An execution as the store has it, ready to go on.
@@ -32,7 +32,7 @@ pub(crate) enum ReviveError {
     Definition(#[from] StartError),
     #[error(
         "taking its recorded events again leads to another history than the recorded one, from event {} on: another \
-         version of the server has recorded it. Run that version until the execution has ended", .0.event_id
+         version of the server has recorded it, or a record is damaged", .0.event_id
     )]
     Diverged(Diverged),
     #[error("taking its recorded events again failed")]
@@ -60,6 +60,13 @@ impl ReviveError {
     }
 }
 
+/// An execution that was not brought back.
+pub(crate) struct NotRevived {
+    pub(crate) failure: ReviveError,
+    /// As far as ending it takes, where no other try helps; none where not even that can be read.
+    pub(crate) stranded: Option<Box<Stranded>>,
+}
+
 /// Reads executions. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Reviver {
@@ -79,6 +86,17 @@ impl Reviver {
         let (execution, changed) = self.replay(&machine, execution, journal).await?;
         tracked.replayed(changed);
         Ok(Some(Revived { machine, tracked, execution, last_event_at }))
+    }
+
+    /// The same; and where an execution cannot be continued, what it takes to end it.
+    pub(crate) async fn revive_or_strand(&self, id: ExecutionId) -> Result<Option<Revived>, NotRevived> {
+        let failure = match self.revive(id).await {
+            Ok(revived) => return Ok(revived),
+            Err(failure) => failure,
+        };
+        let stranded =
+            if failure.is_transient() { None } else { self.store.stranded(id).await.ok().flatten() };
+        Err(NotRevived { failure, stranded: stranded.map(Box::new) })
     }
 
     async fn replay(

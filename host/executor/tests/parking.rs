@@ -165,11 +165,10 @@ async fn timers_follow_a_clock_that_is_set() {
 async fn an_execution_that_cannot_be_read_is_reported_to_who_asks() {
     let bed = Bed::new().await;
     bed.executor.start(request("wait", "e", 1)).await.unwrap();
-    let journal = stepwell_store::KeyRange::all();
-    let checkpoints = stepwell_store::Space::new(b'c');
-    let page = bed.world.backend.scan(checkpoints, journal, false, 10).await.unwrap();
+    let (all, journal) = (stepwell_store::KeyRange::all(), stepwell_store::Space::new(b'j'));
+    let page = bed.world.backend.scan(journal, all, false, 10).await.unwrap();
     let mut damage = stepwell_store::Batch::new();
-    damage.put(checkpoints, page.items[0].0.clone(), json!("no checkpoint").to_string());
+    damage.put(journal, page.items[0].0.clone(), json!("no journal").to_string());
     bed.world.backend.commit(damage).await.unwrap();
     let stopped = bed.executor.stop(&arn("e"), None, None).await;
     assert!(matches!(stopped, Err(StopError::Store(StoreError::Corrupt { .. }))), "{stopped:?}");

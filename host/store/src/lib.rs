@@ -32,9 +32,9 @@ pub use location::{LocationError, OpenOptions, StoreLocation, VerifyOnOpen, open
 pub use memory::MemoryBackend;
 pub use records::{
     Changes, Closed, ExecutionId, ExecutionSummary, HistoryPage, ListPosition, Loaded, LogLine, MachineId,
-    MachineRecord, ModuleAliasRecord, ModuleContent, ModuleRecord, ModuleSettings, ModuleVersionRecord,
-    Moved, Problem, ProblemKind, RecordCheck, Removal, SecretRecord, Standing, StartRecord, Store, Tracked,
-    Wake, check_records,
+    MachineLook, MachineRecord, ModuleAliasRecord, ModuleContent, ModuleRecord, ModuleSettings,
+    ModuleVersionRecord, Moved, Problem, ProblemKind, RecordCheck, Removal, SecretRecord, Standing,
+    StartRecord, Store, Stranded, Tracked, Wake, check_records,
 };
 pub use redb::{RedbBackend, RedbOptions};
 pub use sled::{SledBackend, SledOptions};

@@ -93,7 +93,7 @@ impl Work {
             "customer": "c-1042",
         });
         StartRequest {
-            machine: machine(),
+            machine: machine().into(),
             name: execution_name(number),
             fresh_name: false,
             execution_arn: execution_arn(number),

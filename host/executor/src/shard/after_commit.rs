@@ -59,6 +59,11 @@ impl Shard {
             self.begin_next(id);
             self.rest(id);
         }
+        for id in turn.stranded {
+            self.sweep(id);
+            self.ties.endings.tell(id);
+            self.release_stranded(id);
+        }
     }
 
     /// Brings memory back to what the store holds, and keeps the events for another try: nothing is lost.
@@ -96,6 +101,9 @@ impl Shard {
         }
         for id in touched {
             self.begin_next(id);
+        }
+        for id in turn.stranded {
+            self.release_stranded(id);
         }
     }
 

@@ -16,6 +16,7 @@ mod turn;
 use crate::clock::Clock;
 use crate::endings::Endings;
 use crate::error::StartError;
+use crate::ids::Ids;
 use crate::integration::Integration;
 use crate::lane::{Lane, Stepped};
 use crate::limits;
@@ -75,6 +76,7 @@ pub(crate) struct Parts {
     pub(crate) integration: Arc<dyn Integration>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) lane: Arc<Lane>,
+    pub(crate) ids: Arc<Ids>,
     pub(crate) quotas: Quotas,
 }
 
@@ -93,6 +95,7 @@ pub(crate) struct Shard {
     integration: Arc<dyn Integration>,
     clock: Arc<dyn Clock>,
     lane: Arc<Lane>,
+    ids: Arc<Ids>,
     quotas: Quotas,
     ties: Ties,
     /// For the tasks that this shard starts, and for the lane.
@@ -121,13 +124,14 @@ impl Shard {
         sender: mpsc::Sender<Message>,
         inbox: mpsc::Receiver<Message>,
     ) -> Shard {
-        let Parts { store, reviver, integration, clock, lane, quotas } = parts;
+        let Parts { store, reviver, integration, clock, lane, ids, quotas } = parts;
         Shard {
             store,
             reviver,
             integration,
             clock,
             lane,
+            ids,
             quotas,
             ties,
             sender,

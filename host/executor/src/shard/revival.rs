@@ -9,17 +9,17 @@ use super::turn::Turn;
 use super::{Message, Shard};
 use crate::error::StopError;
 use crate::limits;
-use crate::revive::{ReviveError, Revived};
+use crate::revive::{NotRevived, ReviveError, Revived};
 use std::collections::btree_map::Entry;
 use stepwell_asl::Timestamp;
-use stepwell_store::ExecutionId;
+use stepwell_store::{ExecutionId, Stranded};
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::{error, warn};
 
 /// An execution that was read back, or not.
 pub(crate) struct Revival {
     pub(crate) id: ExecutionId,
-    pub(crate) outcome: Result<Option<Revived>, ReviveError>,
+    pub(crate) outcome: Result<Option<Revived>, NotRevived>,
 }
 
 impl Shard {
@@ -41,7 +41,7 @@ impl Shard {
         place.insert(Vec::new());
         let (reviver, home) = (self.reviver.clone(), self.sender.clone());
         tokio::spawn(async move {
-            let outcome = reviver.revive(id).await;
+            let outcome = reviver.revive_or_strand(id).await;
             drop(permit);
             // The shard ends only with the server; then the execution goes on after the restart.
             let _ = home.send(Message::Revived(Box::new(Revival { id, outcome }))).await;
@@ -63,8 +63,11 @@ impl Shard {
                 self.rest(id);
             }
             Ok(None) => self.stopped_before(id, stops).await,
-            Err(failure) => {
-                self.not_revived(id, &failure);
+            Err(NotRevived { stranded: Some(stranded), .. }) if !stops.is_empty() => {
+                self.stop_stranded(id, *stranded, stops, turn);
+            }
+            Err(NotRevived { failure, stranded }) => {
+                self.not_revived(id, stranded.as_deref(), &failure);
                 for stop in stops {
                     let failure = failure.clone().into_store_error();
                     // The caller may be gone; that changes nothing here.
@@ -74,12 +77,24 @@ impl Shard {
         }
     }
 
-    fn not_revived(&self, id: ExecutionId, failure: &ReviveError) {
-        if !failure.is_transient() {
-            error!(execution = ?id, %failure, "an open execution cannot be continued; it is left as it is");
-            return;
+    /// Tries again later where that may help. Where it does not, it is said once in a life of the server, and nothing
+    /// but a request to stop the execution looks at it again.
+    fn not_revived(&self, id: ExecutionId, stranded: Option<&Stranded>, failure: &ReviveError) {
+        let execution = uuid::Uuid::from_bytes(id.0).simple();
+        if let Some(stranded) = stranded {
+            return error!(
+                execution = stranded.execution_arn(), %failure,
+                "an open execution cannot be continued and is left as it is; stop it (StopExecution), or run the \
+                 version of the server that recorded it until it has ended"
+            );
         }
-        warn!(execution = ?id, %failure, "an open execution could not be read; trying again");
+        if !failure.is_transient() {
+            return error!(
+                %execution, %failure,
+                "an open execution cannot be read and is left as it is; `stepwell store verify` tells what is damaged"
+            );
+        }
+        warn!(%execution, %failure, "an open execution could not be read; trying again");
         let (home, hold) = (self.sender.clone(), self.ties.place.hold());
         tokio::spawn(async move {
             tokio::time::sleep(limits::REVIVAL_RETRY).await;

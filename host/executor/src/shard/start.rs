@@ -63,12 +63,12 @@ impl Shard {
         reply: StartReply,
         turn: &mut Turn,
     ) {
-        let id = ExecutionId(*uuid::Uuid::now_v7().as_bytes());
+        let id = self.ids.next();
         let now = self.clock.now();
         let record = StartRecord {
             machine: request.machine.id,
             revision: request.machine.revision,
-            revision_id: request.machine.revision_id,
+            revision_id: request.machine.revision_id.clone(),
             revised_at: request.machine.updated_at,
             input: request.input,
             trace_header: request.trace_header,
@@ -76,9 +76,9 @@ impl Shard {
         let context = ExecutionContext {
             execution_arn: request.execution_arn,
             execution_name: request.name,
-            role_arn: request.machine.role_arn,
-            state_machine_arn: request.machine.arn,
-            state_machine_name: request.machine.name,
+            role_arn: request.machine.role_arn.clone(),
+            state_machine_arn: request.machine.arn.clone(),
+            state_machine_name: request.machine.name.clone(),
             region: request.region,
             start_time: now,
             seed: seed(id),

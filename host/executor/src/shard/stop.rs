@@ -7,8 +7,9 @@ use super::{Occurrence, Shard};
 use crate::error::StopError;
 use crate::limits;
 use stepwell_asl::{EventKind, Timestamp};
-use stepwell_store::{ExecutionId, StoreError};
+use stepwell_store::{ExecutionId, StoreError, Stranded};
 use tokio::sync::oneshot;
+use tracing::warn;
 
 /// A request to stop an execution.
 pub(crate) struct Stop {
@@ -46,6 +47,37 @@ impl Shard {
         self.step_now(&occurrence, turn);
         let stopped_at = self.live.get(&id).and_then(Live::stopped_at);
         turn.replies.push(Reply::Stop(reply, stopped_at.unwrap_or_else(|| self.clock.now())));
+    }
+
+    /// Ends an execution that cannot be continued, after its recorded history. Until that is committed it counts as being
+    /// read back: nobody reads it meanwhile.
+    pub(super) fn stop_stranded(
+        &mut self,
+        id: ExecutionId,
+        stranded: Stranded,
+        stops: Vec<Stop>,
+        turn: &mut Turn,
+    ) {
+        let at = self.clock.now().max(stranded.last_event_at());
+        warn!(execution = stranded.execution_arn(), "an execution that cannot be continued is stopped");
+        let mut asked = None;
+        for Stop { error, cause, reply, .. } in stops {
+            asked.get_or_insert((error, cause));
+            turn.replies.push(Reply::Stop(reply, at));
+        }
+        let (error, cause) = asked.unwrap_or_default();
+        let kept = turn.changes.abort(stranded, at, error, cause);
+        turn.keep(kept);
+        turn.count();
+        self.reviving.insert(id, Vec::new());
+        turn.stranded.push(id);
+    }
+
+    /// Lets those ask again who came while a stranded execution was being ended.
+    pub(super) fn release_stranded(&mut self, id: ExecutionId) {
+        for stop in self.reviving.remove(&id).unwrap_or_default() {
+            self.revive_for(id, stop);
+        }
     }
 
     /// Answers those who wanted to stop an execution that has ended.

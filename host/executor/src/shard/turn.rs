@@ -24,6 +24,8 @@ pub(super) struct Turn {
     pub(super) replies: Vec<Reply>,
     /// Executions that the turn has moved.
     pub(super) touched: Vec<ExecutionId>,
+    /// Executions that cannot be continued and that the turn has ended.
+    pub(super) stranded: Vec<ExecutionId>,
     events: usize,
     queued: usize,
 }

@@ -256,7 +256,7 @@ pub(crate) fn arn(name: &str) -> String {
 pub(crate) fn request(machine_name: &str, name: &str, number: u64) -> StartRequest {
     let input_value = json!({ "number": number });
     StartRequest {
-        machine: machine(machine_name),
+        machine: machine(machine_name).into(),
         name: name.to_owned(),
         fresh_name: false,
         execution_arn: arn(name),

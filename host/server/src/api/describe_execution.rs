@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use stepwell_asl::{Status, Timestamp};
 use stepwell_store::Standing;
 
-use super::{Answer, Call, INCLUDED_DATA, execution, machine};
+use super::{Answer, Call, INCLUDED_DATA, execution};
 use crate::limits;
 use crate::server::Server;
 
@@ -23,7 +23,10 @@ pub(crate) async fn describe_whole(server: &Server, arn: &str) -> Answer {
 async fn answer(server: &Server, arn: &str, included: bool) -> Answer {
     let id = execution::find(server, arn).await?;
     let execution = execution::read(server, id, arn).await?;
-    let machine_exists = machine::find(server, &execution.context.state_machine_arn).await?.is_some();
+    // Only whether one that has failed could be redriven depends on its machine.
+    let failed = !matches!(execution.status, Status::Running | Status::Succeeded);
+    let machine_exists =
+        !failed || server.executor.machine(&execution.context.state_machine_arn).await?.is_some();
     let redrive = redrive_obstacle(&execution, machine_exists, server.clock.now());
     Ok(describe(&execution, included, redrive))
 }

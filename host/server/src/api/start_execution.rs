@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::arn::{MachineArn, check_key, execution_arn};
 use super::constraints::check_name;
 use super::error::ApiError;
-use super::{Answer, Call, json_text, machine};
+use super::{Answer, Call, json_text};
 use crate::limits;
 use crate::server::Server;
 
@@ -28,7 +28,8 @@ pub(super) async fn handle(server: &Server, mut call: Call) -> Answer {
     check_name(&name)?;
     let input = input.unwrap_or_else(|| "{}".to_owned());
     let input_value = parse_input(&input)?;
-    let (machine, _) = machine::require(server, &arn).await?;
+    let machine = server.executor.machine(&arn.text).await?;
+    let machine = machine.ok_or_else(|| ApiError::StateMachineDoesNotExist(arn.text.clone()))?;
     let execution_arn = execution_arn(&machine.arn, &name);
     check_key(&execution_arn)?;
     let request = StartRequest {

@@ -84,14 +84,18 @@ impl Standing {
 }
 
 impl Store {
-    /// Where an execution stands: two reads, whatever its size.
+    /// Where an execution stands: one read while a single transition has made it, two afterwards, whatever its size.
     pub async fn standing(&self, id: ExecutionId) -> Result<Option<Standing>, StoreError> {
-        let Some(facts) = self.facts(id).await? else { return Ok(None) };
-        let events = KeyRange::between(space::event_key(id, 0), space::event_key(id, u64::MAX));
-        let mut page = self.backend.scan(space::HISTORY, events, true, 1).await?;
-        // It was removed since its start was read.
-        let Some((key, value)) = page.items.pop() else { return Ok(None) };
-        let last = Entry::decode(&key, &value)?.history.pop();
+        let Some(mut entry) = self.last_entry(id).await? else { return Ok(None) };
+        let facts = match entry.facts.take() {
+            Some(facts) => facts,
+            None => match self.facts(id).await? {
+                Some(facts) => facts,
+                // It was removed since its end was read.
+                None => return Ok(None),
+            },
+        };
+        let last = entry.history.pop();
         let last = last.ok_or_else(|| damaged(id, "the last record of the journal has no event"))?;
         Ok(Some(Standing::of(facts, last)))
     }
@@ -120,18 +124,31 @@ impl Store {
         Ok(Some(Loaded { tracked, execution, journal, last_event_at }))
     }
 
-    async fn last_event(&self, id: ExecutionId) -> Result<HistoryEvent, StoreError> {
+    /// All that ever happened to an execution, ended or not: how it was before its first event, and every recorded
+    /// transition, to be taken through `stepwell_asl::replay`. It is all in memory at once.
+    pub async fn whole_journal(
+        &self,
+        id: ExecutionId,
+    ) -> Result<Option<(Execution, Vec<Recorded>)>, StoreError> {
+        let Some(facts) = self.facts(id).await? else { return Ok(None) };
+        let (entries, _) = self.journal(id, 1).await?;
+        Ok(Some((facts.execution(id)?, recorded(id, entries)?)))
+    }
+
+    /// The last record of the journal; none of an execution that is not there.
+    async fn last_entry(&self, id: ExecutionId) -> Result<Option<Entry>, StoreError> {
         let events = KeyRange::between(space::event_key(id, 0), space::event_key(id, u64::MAX));
         let mut page = self.backend.scan(space::HISTORY, events, true, 1).await?;
-        let last = match page.items.pop() {
-            Some((key, value)) => Entry::decode(&key, &value)?.history.pop(),
-            None => None,
-        };
+        page.items.pop().map(|(key, value)| Entry::decode(&key, &value)).transpose()
+    }
+
+    pub(super) async fn last_event(&self, id: ExecutionId) -> Result<HistoryEvent, StoreError> {
+        let last = self.last_entry(id).await?.and_then(|mut entry| entry.history.pop());
         last.ok_or_else(|| damaged(id, "the last record of the journal has no event"))
     }
 
     /// What an execution was started with.
-    async fn facts(&self, id: ExecutionId) -> Result<Option<Facts>, StoreError> {
+    pub(super) async fn facts(&self, id: ExecutionId) -> Result<Option<Facts>, StoreError> {
         let key = space::event_key(id, 1);
         let Some(stored) = self.backend.get(space::HISTORY, &key).await? else { return Ok(None) };
         let facts = Entry::decode(&key, &stored.value)?.facts;
@@ -139,7 +156,11 @@ impl Store {
     }
 
     /// The list of running executions that an execution is in; none when it has ended.
-    async fn running_place(&self, id: ExecutionId, facts: &Facts) -> Result<Option<Place>, StoreError> {
+    pub(super) async fn running_place(
+        &self,
+        id: ExecutionId,
+        facts: &Facts,
+    ) -> Result<Option<Place>, StoreError> {
         for list in [space::OPEN, space::PARKED] {
             let key = space::list_key(list, facts.start.machine, id);
             let summary: Option<ExecutionSummary> = self.record(space::LISTS, &key).await?;

@@ -8,6 +8,17 @@ use stepwell_asl::Timestamp;
 #[serde(transparent)]
 pub struct MachineId(pub [u8; 16]);
 
+/// A machine beside what somebody knows of it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum MachineLook {
+    /// There is none.
+    Missing,
+    /// It has the version that is known: nothing was changed, and nothing was decoded.
+    Known,
+    /// As it is, with its version.
+    Changed(MachineRecord, u64),
+}
+
 /// A state machine (API: DescribeStateMachine).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MachineRecord {

@@ -5,7 +5,7 @@
 use super::changes::Changes;
 use super::execution::{ExecutionId, ExecutionSummary, LogLine};
 use super::journal::Entry;
-use super::machine::{MachineId, MachineRecord};
+use super::machine::{MachineId, MachineLook, MachineRecord};
 use super::space;
 use crate::backend::{Backend, Fatal, KeyRange};
 use crate::batch::{Key, Space};
@@ -86,6 +86,22 @@ impl Store {
                 Ok(Some((decode(space::MACHINES, arn.as_bytes(), &stored.value)?, stored.version)))
             }
             None => Ok(None),
+        }
+    }
+
+    /// Whether a machine is as somebody knows it, by the version that it had then. No version is given twice, to another
+    /// machine of the same ARN neither.
+    pub async fn look_at_machine(&self, arn: &str, known: Option<u64>) -> Result<MachineLook, StoreError> {
+        if arn.len() > crate::limits::KEY_BYTES {
+            return Ok(MachineLook::Missing);
+        }
+        match self.backend.get(space::MACHINES, arn.as_bytes()).await? {
+            None => Ok(MachineLook::Missing),
+            Some(stored) if Some(stored.version) == known => Ok(MachineLook::Known),
+            Some(stored) => {
+                let record = decode(space::MACHINES, arn.as_bytes(), &stored.value)?;
+                Ok(MachineLook::Changed(record, stored.version))
+            }
         }
     }
 

@@ -14,7 +14,8 @@ use crate::batch::Key;
 use crate::error::StoreError;
 use crate::limits;
 use stepwell_asl::{
-    BranchId, Changed, EventKind, Execution, HistoryEvent, Rest, Status, Timestamp, Transition,
+    BranchId, Changed, EventKind, Execution, ExecutionContext, HistoryEvent, Rest, Status, Timestamp,
+    Transition,
 };
 
 /// An execution, as far as the store is concerned.
@@ -125,7 +126,7 @@ impl Tracked {
         let before = batch.bytes();
         self.journal(batch, (at, event), history, execution)?;
         let place = place_of(execution, parked_after);
-        self.move_to(batch, place, execution)?;
+        self.move_to(batch, place, &execution.context)?;
         self.transitions += 1;
         self.journal_bytes += batch.bytes() - before;
         self.dirty.merge(dirty);
@@ -198,16 +199,16 @@ impl Tracked {
     }
 
     /// Moves the execution from one index to another.
-    fn move_to(
+    pub(super) fn move_to(
         &mut self,
         changes: &mut Changes,
         place: Place,
-        execution: &Execution,
+        context: &ExecutionContext,
     ) -> Result<(), StoreError> {
         if place == self.place {
             return Ok(());
         }
-        let (id, machine, arn) = (self.id, self.record.machine, &execution.context.execution_arn);
+        let (id, machine, arn) = (self.id, self.record.machine, &context.execution_arn);
         match self.place {
             Place::Nowhere { fresh: true } => {
                 changes.insert(space::NAMES, arn.clone().into(), id.0.to_vec());
@@ -228,9 +229,9 @@ impl Tracked {
         }
         let mut summary = ExecutionSummary {
             execution_arn: arn.clone(),
-            status: execution.progress.status,
-            started_at: execution.context.start_time,
-            stopped_at: execution.progress.stop_time,
+            status: Status::Running,
+            started_at: context.start_time,
+            stopped_at: None,
             wakes_at: None,
         };
         let list = match place {
@@ -243,6 +244,7 @@ impl Tracked {
                 space::PARKED
             }
             Place::Closed(status, at) => {
+                (summary.status, summary.stopped_at) = (status, Some(at));
                 changes.insert(space::CLOSED, space::time_key(at, id), Vec::new());
                 space::closed_list(status)
             }

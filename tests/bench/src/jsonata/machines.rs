@@ -100,7 +100,7 @@ pub(super) fn request(machine: &MachineRecord, number: u64) -> StartRequest {
         "total": number,
     });
     StartRequest {
-        machine: machine.clone(),
+        machine: machine.clone().into(),
         name: number.to_string(),
         fresh_name: false,
         execution_arn: arn(&machine.name, number),

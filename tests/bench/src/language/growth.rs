@@ -172,7 +172,7 @@ fn machine() -> MachineRecord {
 fn request(number: u64, items: u64) -> StartRequest {
     let input_value: Value = (0..items).map(|n| json!({"n": n})).collect();
     StartRequest {
-        machine: machine(),
+        machine: machine().into(),
         name: number.to_string(),
         fresh_name: false,
         execution_arn: arn(number),

@@ -1,0 +1,74 @@
+//! The ids of new executions: version 7 UUIDs, which begin with the time, so that new records follow the old ones.
+//!
+//! What is random about an execution follows from its id. It must never give one id twice.
+
+use crate::clock::Clock;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use stepwell_store::ExecutionId;
+use uuid::Uuid;
+
+/// Where ids come from.
+pub(crate) enum Ids {
+    /// The operating system's randomness and clock.
+    Random,
+    /// A seed and the executor's clock: the same run makes the same ids.
+    Seeded { seed: u64, made: AtomicU64, clock: Arc<dyn Clock> },
+}
+
+impl Ids {
+    pub(crate) fn new(seed: Option<u64>, clock: &Arc<dyn Clock>) -> Ids {
+        match seed {
+            None => Ids::Random,
+            Some(seed) => Ids::Seeded { seed, made: AtomicU64::new(0), clock: Arc::clone(clock) },
+        }
+    }
+
+    /// A new id.
+    pub(crate) fn next(&self) -> ExecutionId {
+        let uuid = match self {
+            Ids::Random => Uuid::now_v7(),
+            Ids::Seeded { seed, made, clock } => {
+                let number = made.fetch_add(1, Ordering::Relaxed);
+                let mut hasher = DefaultHasher::new();
+                (seed, number).hash(&mut hasher);
+                let milliseconds = u64::try_from(clock.now().0).unwrap_or_default();
+                // The number comes first, as in a random one: ids of one millisecond are in the order of their making.
+                let mut bytes = [0; 10];
+                bytes[..2].copy_from_slice(&number.to_be_bytes()[6..]);
+                bytes[2..].copy_from_slice(&hasher.finish().to_be_bytes());
+                uuid::Builder::from_unix_timestamp_millis(milliseconds, &bytes).into_uuid()
+            }
+        };
+        ExecutionId(*uuid.as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use stepwell_asl::Timestamp;
+
+    struct Still;
+
+    impl Clock for Still {
+        fn now(&self) -> Timestamp {
+            Timestamp(1_700_000_000_000)
+        }
+    }
+
+    fn some(seed: Option<u64>) -> Vec<ExecutionId> {
+        let ids = Ids::new(seed, &(Arc::new(Still) as Arc<dyn Clock>));
+        (0..1_000).map(|_| ids.next()).collect()
+    }
+
+    #[test]
+    fn a_seed_makes_the_same_ids_again_in_order_and_none_twice() {
+        let ids = some(Some(1));
+        assert_eq!(ids, some(Some(1)));
+        assert!(ids.is_sorted() && ids.windows(2).all(|pair| pair[0] != pair[1]));
+        assert!(some(Some(2)).iter().all(|id| !ids.contains(id)));
+        assert!(some(None).iter().all(|id| !ids.contains(id)));
+    }
+}

@@ -1,0 +1,95 @@
+//! A client of the executor: starts and stops orders until it is answered, and remembers every answer. What it was told
+//! once must be true ever after, whatever the lives since.
+
+use crate::shop::{arn, is_stopped, request};
+use futures_util::future::join_all;
+use std::collections::{BTreeMap, BTreeSet};
+use stepwell_asl::Timestamp;
+use stepwell_executor::{Executor, StartError, StopError};
+use stepwell_store::Store;
+
+/// After so many looks at an order, it is stopped if it is one of those.
+const LOOKS_BEFORE_STOP: u64 = 3;
+
+/// What was acknowledged.
+#[derive(Default)]
+pub(crate) struct Client {
+    pub(crate) started: BTreeMap<u64, Timestamp>,
+    pub(crate) stopped: BTreeMap<u64, Timestamp>,
+    /// Orders whose name is taken by an ended execution.
+    ended: BTreeSet<u64>,
+    looks: u64,
+    /// Answers so far.
+    pub(crate) acknowledged: u64,
+}
+
+impl Client {
+    /// Asks for what it has not heard of, and once more for some that it has, all at the same time. How many orders have
+    /// ended.
+    pub(crate) async fn look(&mut self, orders: u64, executor: &Executor, truth: &Store) -> usize {
+        let asked: Vec<u64> = (0..orders).filter(|number| self.asks_for(*number)).collect();
+        let answers = join_all(asked.iter().map(|number| executor.start(request(*number)))).await;
+        for (number, answer) in asked.into_iter().zip(answers) {
+            match answer {
+                Ok(started) => self.heard_of_start(number, started.started_at, truth).await,
+                Err(StartError::AlreadyExists { .. }) => drop(self.ended.insert(number)),
+                Err(StartError::Store(_) | StartError::ShuttingDown | StartError::Busy) => {}
+                Err(failure @ StartError::Definition { .. }) => panic!("{failure}"),
+            }
+        }
+        self.looks += 1;
+        if self.looks > LOOKS_BEFORE_STOP {
+            self.stop_some(orders, executor, truth).await;
+        }
+        self.ended.len()
+    }
+
+    fn asks_for(&self, number: u64) -> bool {
+        let every = match (self.started.contains_key(&number), self.ended.contains(&number)) {
+            (_, true) => 16,
+            (true, false) => 4,
+            (false, false) => 1,
+        };
+        (self.looks + number).is_multiple_of(every)
+    }
+
+    async fn stop_some(&mut self, orders: u64, executor: &Executor, truth: &Store) {
+        // Also some of those that it has stopped already: they must say so again.
+        let asks = |number: &u64| {
+            is_stopped(*number)
+                && (!self.stopped.contains_key(number) || (self.looks + number).is_multiple_of(16))
+        };
+        let numbers: Vec<u64> = (0..orders).filter(asks).collect();
+        let stops = numbers.iter().map(|number| async move {
+            let (error, cause) = (Some("Cancelled".to_owned()), Some("by the client".to_owned()));
+            executor.stop(&arn(*number), error, cause).await
+        });
+        for (number, answer) in numbers.iter().zip(join_all(stops).await) {
+            match answer {
+                Ok(stopped_at) => self.heard_of_stop(*number, stopped_at, truth).await,
+                Err(StopError::DoesNotExist { .. }) => {
+                    assert!(!self.started.contains_key(number), "order {number} was started, and is lost");
+                }
+                Err(StopError::Store(_) | StopError::ShuttingDown | StopError::Busy) => {}
+            }
+        }
+    }
+
+    async fn heard_of_start(&mut self, number: u64, at: Timestamp, truth: &Store) {
+        self.acknowledged += 1;
+        assert!(!self.ended.contains(&number), "order {number} had ended, and runs again");
+        let first = *self.started.entry(number).or_insert(at);
+        assert_eq!(first, at, "order {number} was lost, and started again");
+        let id = truth.execution_id(&arn(number)).await.unwrap();
+        assert!(id.is_some(), "the start of order {number} was acknowledged and is not stored");
+    }
+
+    async fn heard_of_stop(&mut self, number: u64, at: Timestamp, truth: &Store) {
+        self.acknowledged += 1;
+        let first = *self.stopped.entry(number).or_insert(at);
+        assert_eq!(first, at, "order {number} ended twice");
+        let id = truth.execution_id(&arn(number)).await.unwrap().unwrap();
+        let stored = truth.standing(id).await.unwrap().unwrap().stopped_at;
+        assert_eq!(stored, Some(at), "the end of order {number} was acknowledged and is not stored");
+    }
+}
