@@ -22,6 +22,7 @@ for_each_engine! {
     a_fence_raised_by_a_merged_batch_refuses_the_ones_behind_it,
     a_full_disk_refuses_commits_until_there_is_room,
     a_reserve_beyond_the_volume_refuses_every_commit,
+    a_disk_that_others_fill_does_not_stop_the_store,
     a_failed_sync_stops_the_store_for_good,
     dropping_a_commit_does_not_withdraw_it,
     a_power_cut_leaves_every_acknowledged_commit,
@@ -37,6 +38,12 @@ fn open<E: TestEngine>(directory: &Path, disk: &Arc<TestDisk>) -> Arc<dyn Backen
 fn put(key: impl AsRef<[u8]>, value: &[u8]) -> Batch {
     let mut batch = Batch::new();
     batch.put(SPACE, key.as_ref().to_vec(), value.to_vec());
+    batch
+}
+
+fn remove(key: &'static str) -> Batch {
+    let mut batch = Batch::new();
+    batch.delete(SPACE, key);
     batch
 }
 
@@ -278,14 +285,57 @@ async fn a_full_disk_refuses_commits_until_there_is_room<E: TestEngine>() {
     }
     disk.take_calls();
     assert_eq!(backend.commit(put("during", b"v")).await, Err(StoreError::Full));
+    disk.set_free_bytes(Some(limits::RESERVE_BYTES / 4 - 1));
     assert_eq!(backend.delete_range(SPACE, KeyRange::all(), 9).await, Err(StoreError::Full));
+    assert_eq!(backend.commit(remove("none")).await, Err(StoreError::Full));
     assert_eq!(backend.get(SPACE, b"during").await, Ok(None));
     assert!(backend.get(SPACE, b"before").await.unwrap().is_some(), "reads go on");
     assert_eq!(disk.take_calls(), [""; 0], "a refused commit touched the disk");
     assert_eq!(backend.fatal().reason(), None);
 
+    // What only removes may go on for a while: it is how space comes back.
+    disk.set_free_bytes(Some(limits::RESERVE_BYTES / 2));
+    backend.commit(remove("none")).await.unwrap();
+    let mut batch = remove("none");
+    batch.put(SPACE, "during", "v");
+    assert_eq!(backend.commit(batch).await, Err(StoreError::Full));
+
     disk.set_free_bytes(None);
     backend.commit(put("after", b"v")).await.unwrap();
+    backend.close().await.unwrap();
+}
+
+/// What is acknowledged and not in the engine waits in the log while others fill the disk to its last byte.
+async fn a_disk_that_others_fill_does_not_stop_the_store<E: TestEngine>() {
+    let directory = tempfile::tempdir().unwrap();
+    let disk = Arc::new(TestDisk::default());
+    let backend = open::<E>(directory.path(), &disk);
+    backend.commit(put("before", b"v")).await.unwrap();
+    disk.set_free_bytes(Some(0));
+    disk.take_calls();
+    assert_eq!(backend.commit(put("during", b"v")).await, Err(StoreError::Full));
+    // The engine is due once a second.
+    tokio::time::sleep(limits::WATERMARK_EVERY * 2).await;
+    assert!(!disk.take_calls().contains(&E::DATA.to_owned()), "the engine wrote to a full disk");
+    assert_eq!(backend.fatal().reason(), None);
+    assert!(backend.get(SPACE, b"before").await.unwrap().is_some());
+
+    disk.set_free_bytes(None);
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    while !disk.take_calls().contains(&E::DATA.to_owned()) {
+        assert!(std::time::Instant::now() < deadline, "the engine never syncs again");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    backend.commit(put("after", b"v")).await.unwrap();
+
+    // Closed like that, it has everything all the same.
+    disk.set_free_bytes(Some(0));
+    backend.close().await.unwrap();
+    drop(backend);
+    let backend = E::open(directory.path()).unwrap();
+    for key in ["before", "after"] {
+        assert!(backend.get(SPACE, key.as_bytes()).await.unwrap().is_some(), "{key}");
+    }
     backend.close().await.unwrap();
 }
 

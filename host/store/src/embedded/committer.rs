@@ -16,14 +16,14 @@ use super::{
     meta::State,
     open::Opened,
     pace::Pace,
-    room::Room,
+    room::{Room, Work},
     shared::Shared,
     wal::Wal,
     watermark::Watermark,
 };
 use crate::{
     backend::KeyRange,
-    batch::{Batch, CommitSeq, Space},
+    batch::{Batch, CommitSeq, Op, Space},
     error::StoreError,
     limits,
 };
@@ -39,13 +39,15 @@ pub(super) struct Committer<E> {
     /// The commit that the watermark file says, and when that was written.
     marked: u64,
     marked_at: Instant,
+    /// Whether the engine waits for space on the disk.
+    postponed: bool,
 }
 
 impl<E: Engine> Committer<E> {
     pub(super) fn new(opened: Opened<E>) -> Self {
         let Opened { shared, state, wal, watermark, room, pace } = opened;
         let (marked, marked_at) = (state.commit, Instant::now());
-        Self { shared, state, wal, room, pace, watermark, marked, marked_at }
+        Self { shared, state, wal, room, pace, watermark, marked, marked_at, postponed: false }
     }
 
     /// The most batches for the next group.
@@ -65,20 +67,21 @@ impl<E: Engine> Committer<E> {
         bytes: usize,
     ) -> Result<Vec<Result<CommitSeq, StoreError>>, StoreError> {
         let entries = batches.iter().map(|batch| batch.ops.len()).sum();
+        let removes = batches.iter().flat_map(|batch| &batch.ops).all(|op| matches!(op, Op::Delete(..)));
         self.pace.begin();
-        let answers = self.guarded(bytes, entries, |this| this.store(batches));
+        let answers = self.guarded(cost::<E>(bytes, entries, removes), |this| this.store(batches));
         self.pace.end(batches.len());
         answers
     }
 
     /// Deletes up to `max` of the first keys of a range.
     pub(super) fn delete(&mut self, space: Space, range: &KeyRange, max: usize) -> Result<usize, StoreError> {
-        self.guarded(0, max, |this| this.delete_now(space, range, max))
+        self.guarded(cost::<E>(0, max, true), |this| this.delete_now(space, range, max))
     }
 
     /// Gives free space back.
     pub(super) fn compact(&mut self) -> Result<Compaction, StoreError> {
-        self.guarded(0, 0, |this| {
+        self.guarded(cost::<E>(0, 0, false), |this| {
             this.shared.settle(&mut this.wal)?;
             this.shared.with_engine_alone(|engine| Ok(engine.engine_mut().compact()?))
         })
@@ -89,6 +92,9 @@ impl<E: Engine> Committer<E> {
     pub(super) fn due_in(&self) -> Option<Duration> {
         if self.shared.check_alive().is_err() {
             return None;
+        }
+        if self.postponed {
+            return Some(limits::WATERMARK_EVERY);
         }
         if self.is_behind() {
             return Some(Duration::ZERO);
@@ -103,9 +109,8 @@ impl<E: Engine> Committer<E> {
             self.mark();
         } else if self.is_log_long() {
             self.settle();
-        } else if self.is_behind() && self.shared.check_alive().is_ok() {
-            // A failure has stopped the store, and whoever comes next is told.
-            let _ = self.shared.unbroken(|| self.shared.give());
+        } else if self.is_behind() {
+            self.write_on(|this| this.shared.give());
         }
     }
 
@@ -115,41 +120,56 @@ impl<E: Engine> Committer<E> {
     }
 
     fn is_log_long(&self) -> bool {
-        self.wal.bytes() >= E::LAG_BYTES
+        self.wal.bytes() >= E::LAG_BYTES || self.room.owes_much()
     }
 
-    /// Does one piece of work of so many bytes and keys unless the store has stopped or the disk is nearly full. A
-    /// failure of the engine, be it a panic, stops the store.
+    /// Does one piece of work unless the store has stopped or the disk is nearly full. A failure of the engine, be it
+    /// a panic, stops the store.
     fn guarded<T>(
         &mut self,
-        bytes: usize,
-        entries: usize,
+        cost: Work,
         work: impl FnOnce(&mut Self) -> Result<T, ReadError>,
     ) -> Result<T, StoreError> {
         self.shared.check_alive()?;
         let shared = Arc::clone(&self.shared);
         shared.unbroken(|| {
-            // Twice, because engines rewrite what they touch.
-            let cost = (2 * bytes as u64).saturating_add(E::BYTES_PER_KEY.saturating_mul(entries as u64));
             if !self.room.has(cost)? {
                 // The sync of the engine shows what it has really taken.
-                self.shared.settle(&mut self.wal)?;
-                self.room.settled();
+                if self.room.covers_owed()? {
+                    self.shared.settle(&mut self.wal)?;
+                    self.room.settled();
+                }
                 self.room.check(cost)?;
             }
-            self.room.owe(cost);
+            self.room.owe(cost.bytes);
             work(self)
         })
     }
 
     /// Lets the engine sync, so that the log begins again.
     fn settle(&mut self) {
-        if self.shared.check_alive().is_ok() {
-            let shared = Arc::clone(&self.shared);
-            // A failure has stopped the store, and whoever comes next is told.
-            let _ = shared.unbroken(|| self.shared.settle(&mut self.wal));
-            self.room.settled();
+        self.write_on(|this| {
+            this.shared.settle(&mut this.wal)?;
+            this.room.settled();
+            Ok(())
+        });
+    }
+
+    /// Lets the engine write what is durable in the log. Without space for that it waits there: an engine whose write
+    /// fails cannot go on. A failure has stopped the store, and whoever comes next is told.
+    fn write_on(&mut self, work: impl FnOnce(&mut Self) -> Result<(), ReadError>) {
+        if self.shared.check_alive().is_err() {
+            return;
         }
+        let shared = Arc::clone(&self.shared);
+        let _ = shared.unbroken(|| {
+            let covered = self.room.covers_owed()?;
+            if !covered && !self.postponed {
+                tracing::warn!("the disk is full: what was committed stays in the log until there is space");
+            }
+            self.postponed = !covered;
+            if covered { work(self) } else { Ok(()) }
+        });
     }
 
     /// Stores a group; one answer for each batch.
@@ -215,4 +235,11 @@ impl<E: Engine> Committer<E> {
         }
         self.marked_at = Instant::now();
     }
+}
+
+/// What work of so many bytes and keys may cost on disk.
+fn cost<E: Engine>(bytes: usize, keys: usize, removes: bool) -> Work {
+    // Twice, because engines rewrite what they touch.
+    let bytes = (2 * bytes as u64).saturating_add(E::BYTES_PER_KEY.saturating_mul(keys as u64));
+    Work { bytes, removes }
 }

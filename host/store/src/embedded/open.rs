@@ -79,7 +79,10 @@ impl Place {
         let acknowledged = self.acknowledged()?;
         // A recovery that runs out of space may leave a half-written file behind and refuse its own intact data.
         let free = disk.free_bytes(&self.directory).map_err(io_error("measure", &self.directory))?;
-        if free < limits::OPEN_FREE_BYTES.saturating_add(writes_bytes()) {
+        // What the log has goes into the engine.
+        let log_bytes = fs::metadata(&self.wal).map_or(0, |log| log.len());
+        let writes_bytes = writes_bytes().saturating_add(log_bytes.saturating_mul(2));
+        if free < limits::OPEN_FREE_BYTES.saturating_add(writes_bytes) {
             return Err(OpenError::NoSpace { path: self.shown });
         }
         if !self.data.exists() && !self.watermark.exists() {

@@ -7,6 +7,15 @@ use std::{path::PathBuf, sync::Arc};
 use super::{Broken, Disk, ReadError, disk::TimedDisk};
 use crate::error::StoreError;
 
+/// A piece of work, for the check of free space.
+#[derive(Clone, Copy)]
+pub(super) struct Work {
+    /// What it may cost on disk.
+    pub(super) bytes: u64,
+    /// Whether it does nothing but remove records.
+    pub(super) removes: bool,
+}
+
 /// Watches the free space.
 pub(super) struct Room {
     disk: Arc<TimedDisk>,
@@ -35,20 +44,35 @@ impl Room {
         self.owed_bytes = 0;
     }
 
-    /// Whether there is space for so many bytes above the reserve.
-    pub(super) fn has(&self, bytes: u64) -> Result<bool, ReadError> {
-        let wanted = self.reserve_bytes.saturating_add(self.owed_bytes).saturating_add(bytes);
+    /// Whether so much is owed that the engine should sync: the reserve covers it whoever else writes meanwhile.
+    pub(super) fn owes_much(&self) -> bool {
+        self.owed_bytes > 0 && self.owed_bytes >= self.reserve_bytes / 2
+    }
+
+    /// Whether the engine may write what is owed.
+    pub(super) fn covers_owed(&self) -> Result<bool, ReadError> {
+        Ok(self.owed_bytes == 0 || self.free()? >= self.owed_bytes)
+    }
+
+    /// Whether work of so many bytes leaves the reserve free.
+    pub(super) fn has(&self, work: Work) -> Result<bool, ReadError> {
+        let wanted = self.reserve(work).saturating_add(self.owed_bytes).saturating_add(work.bytes);
         Ok(self.free()? >= wanted)
     }
 
-    /// Refuses work of so many bytes while the free space is below the reserve.
-    pub(super) fn check(&self, bytes: u64) -> Result<(), ReadError> {
-        if self.has(bytes)? {
+    /// Refuses work that would not.
+    pub(super) fn check(&self, work: Work) -> Result<(), ReadError> {
+        if self.has(work)? {
             return Ok(());
         }
-        let (free, reserve) = (self.free()?, self.reserve_bytes);
+        let (free, reserve) = (self.free()?, self.reserve(work));
         tracing::warn!(free, reserve, "the disk is nearly full: a commit was refused");
         Err(ReadError::Refused(StoreError::Full))
+    }
+
+    /// What only removes may take most of the reserve: it is how space comes back.
+    fn reserve(&self, work: Work) -> u64 {
+        if work.removes { self.reserve_bytes / 4 } else { self.reserve_bytes }
     }
 
     fn free(&self) -> Result<u64, ReadError> {

@@ -3,19 +3,20 @@
 //! The last frame may be torn: nobody was told of it. It must never take a damaged frame for the end of the log while
 //! there is a later one.
 
-use std::{fs, io};
+use std::{collections::BTreeMap, fs, io};
 
 use super::{
     Wal,
     frame::{ALIGN, FIRST, Frame},
 };
-use crate::embedded::{Engine, recover::Refusal};
+use crate::embedded::{Engine, engine::Write, recover::Refusal};
 
 impl Wal {
     /// Brings an engine that is at a commit to the last one of the log, and makes that durable. Returns it.
     pub(in crate::embedded) fn replay<E: Engine>(&mut self, engine: &E, commit: u64) -> Result<u64, Refusal> {
         let log = fs::read(&self.path).map_err(|error| refusal(&error))?;
         let (mut at, mut reached) = (usize::try_from(FIRST).unwrap_or(usize::MAX), commit);
+        let mut records = BTreeMap::new();
         while let Some(frame) = self.frame(&log, at) {
             // The engine has synced it, or it is what an earlier pass through the file has left.
             if frame.after > reached {
@@ -23,7 +24,7 @@ impl Wal {
                     return Err(gap(reached, frame.before));
                 }
                 let writes = frame.writes().ok_or_else(|| damaged("a frame cannot be read"))?;
-                engine.apply(&writes)?;
+                records.extend(writes.into_iter().map(|write| (write.key, write.record)));
                 reached = frame.after;
             }
             at += frame.bytes();
@@ -34,6 +35,8 @@ impl Wal {
             )));
         }
         if reached > commit {
+            let writes = records.into_iter().map(|(key, record)| Write { key, record, delta: 0 });
+            engine.apply(&writes.collect::<Vec<_>>())?;
             tracing::info!(
                 from = commit,
                 to = reached,
