@@ -26,8 +26,11 @@ struct OnVolume {
     server: Server,
 }
 
+/// What `--store` is given.
+const ENGINES: [&str; 2] = ["sled:{data}", "redb:{data}/store.redb"];
+
 /// Starts a server on a small volume; without one the test `name` is skipped, by its name.
-fn serve_on_small_volume(name: &str) -> Option<OnVolume> {
+fn serve_on_small_volume(name: &str, store: &str) -> Option<OnVolume> {
     let volume = match SmallVolume::mount(VOLUME_MIB) {
         Ok(volume) => volume,
         Err(reason) => {
@@ -36,14 +39,22 @@ fn serve_on_small_volume(name: &str) -> Option<OnVolume> {
         }
     };
     let data = volume.path().join("data");
+    std::fs::create_dir(&data).expect("the folder of the store");
     let flags = ["--min-free-mib", &RESERVE_MIB.to_string()];
-    let server = Setup { data: Some(data), ..Setup::default() }.flags(&flags).start();
+    let server =
+        Setup { data: Some(data), store: store.to_owned(), ..Setup::default() }.flags(&flags).start();
     Some(OnVolume { volume, server })
 }
 
 #[test]
 fn a_full_disk_refuses_new_work_loses_nothing_and_heals_by_itself() {
-    let Some(OnVolume { volume, mut server }) = serve_on_small_volume("refuses_new_work") else { return };
+    ENGINES.into_iter().for_each(refuses_new_work);
+}
+
+fn refuses_new_work(store: &str) {
+    let Some(OnVolume { volume, mut server }) = serve_on_small_volume("refuses_new_work", store) else {
+        return;
+    };
     let client = server.client();
     let echo = install_echo(&client);
     let waiter = {
@@ -81,13 +92,20 @@ fn a_full_disk_refuses_new_work_loses_nothing_and_heals_by_itself() {
     assert_all_there(&client, &acknowledged);
     server.kill9();
     assert_all_there(&server.restart(), &acknowledged);
-    announce(&format!("full_disk: {} executions acknowledged before the disk was full", acknowledged.len()));
+    announce(&format!(
+        "full_disk on {store}: {} executions acknowledged before it was full",
+        acknowledged.len()
+    ));
 }
 
 /// The moment at which a store needs its first blocks for everything: the first seconds of its life.
 #[test]
 fn a_disk_without_a_byte_left_does_not_end_a_server_that_has_just_begun() {
-    let Some(OnVolume { volume, mut server }) = serve_on_small_volume("just_begun") else { return };
+    ENGINES.into_iter().for_each(just_begun);
+}
+
+fn just_begun(store: &str) {
+    let Some(OnVolume { volume, mut server }) = serve_on_small_volume("just_begun", store) else { return };
     let client = server.client();
     let echo = install_echo(&client);
     let filler = volume.fill(0);
@@ -107,7 +125,11 @@ fn a_disk_without_a_byte_left_does_not_end_a_server_that_has_just_begun() {
 
 #[test]
 fn an_upload_to_a_full_disk_is_refused_with_the_reason() {
-    let Some(OnVolume { volume, mut server }) = serve_on_small_volume("upload") else { return };
+    ENGINES.into_iter().for_each(upload);
+}
+
+fn upload(store: &str) {
+    let Some(OnVolume { volume, mut server }) = serve_on_small_volume("upload", store) else { return };
     let client = server.client();
     let echo = install_echo(&client);
     settle(&client, &echo);
@@ -127,7 +149,11 @@ fn an_upload_to_a_full_disk_is_refused_with_the_reason() {
 
 #[test]
 fn a_start_on_a_full_disk_does_not_call_the_data_damaged() {
-    let Some(OnVolume { volume, mut server }) = serve_on_small_volume("start") else { return };
+    ENGINES.into_iter().for_each(start);
+}
+
+fn start(store: &str) {
+    let Some(OnVolume { volume, mut server }) = serve_on_small_volume("start", store) else { return };
     let client = server.client();
     let echo = install_echo(&client);
     let arn = client.start(&echo, "before", &json!({"before": true}));
