@@ -228,6 +228,15 @@ fn any_cache_will_do() {
 }
 
 #[test]
+fn a_program_that_does_not_compile_is_as_good_as_none() {
+    for program in ["/no/such/program", "/bin/false", "/bin/true"] {
+        let directory = tempfile::tempdir().unwrap();
+        let jsonata = Jsonata::new(Some(directory.path().to_owned())).compiled_by(program.into());
+        assert_eq!(jsonata.evaluate(&evaluation("1", &[])), Ok(Some(json!(1))), "{program}");
+    }
+}
+
+#[test]
 fn threads_share_an_evaluator() {
     std::thread::scope(|scope| {
         for thread in 0..8_i64 {
