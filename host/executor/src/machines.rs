@@ -32,7 +32,7 @@ impl Machines {
         match (self.store.look_at_machine(arn, version).await?, known) {
             (MachineLook::Known, Some((record, _))) => Ok(Some(record)),
             (MachineLook::Changed(record, version), _) => {
-                let record = Arc::new(record);
+                let record: Arc<MachineRecord> = Arc::from(record);
                 let mut records = self.records();
                 if records.len() >= limits::MACHINES && !records.contains_key(arn) {
                     records.clear();

@@ -16,7 +16,7 @@ pub enum MachineLook {
     /// It has the version that is known: nothing was changed, and nothing was decoded.
     Known,
     /// As it is, with its version.
-    Changed(MachineRecord, u64),
+    Changed(Box<MachineRecord>, u64),
 }
 
 /// A state machine (API: DescribeStateMachine).

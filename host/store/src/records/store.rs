@@ -100,7 +100,7 @@ impl Store {
             Some(stored) if Some(stored.version) == known => Ok(MachineLook::Known),
             Some(stored) => {
                 let record = decode(space::MACHINES, arn.as_bytes(), &stored.value)?;
-                Ok(MachineLook::Changed(record, stored.version))
+                Ok(MachineLook::Changed(Box::new(record), stored.version))
             }
         }
     }
