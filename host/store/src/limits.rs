@@ -36,6 +36,9 @@ pub const REDB_RECORD_BYTES: usize = 63 * 1024;
 /// Items of a page up to which a scan is tried on the calling thread.
 pub const INLINE_ITEMS: usize = 32;
 
+/// Reads that may wait for the committer, a lock or the disk at the same time.
+pub const BLOCKING_READS: usize = 8;
+
 /// Bytes of values after which a read on the calling thread is given up.
 pub const INLINE_BYTES: usize = 64 * 1024;
 

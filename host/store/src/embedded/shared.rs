@@ -12,6 +12,8 @@ use std::{
     },
 };
 
+use tokio::sync::Semaphore;
+
 use super::{
     Broken, ReadError,
     engine::{Engine, Write},
@@ -49,6 +51,8 @@ pub(super) struct Shared<E> {
     last_commit: AtomicU64,
     /// The checks of all records that are under way.
     pub(super) scrubs: Scrubs,
+    /// Bounds the reads on threads that may block: each thread keeps memory of its own for ever.
+    readers: Semaphore,
     closed: AtomicBool,
     poison: Poison,
     commits: AtomicU64,
@@ -63,6 +67,7 @@ impl<E: Engine> Shared<E> {
             lock: Mutex::new(Some(lock)),
             last_commit: AtomicU64::new(state.commit),
             scrubs: Scrubs::new(state),
+            readers: Semaphore::new(limits::BLOCKING_READS),
             closed: AtomicBool::new(false),
             poison: Poison::default(),
             commits: AtomicU64::new(0),
@@ -125,6 +130,8 @@ impl<E: Engine> Shared<E> {
             return Ok(found);
         }
         let shared = Arc::clone(self);
+        // The store is never closed to readers this way, so it is only an order.
+        let _turn = self.readers.acquire().await;
         let found = tokio::task::spawn_blocking(move || shared.look_waiting(&look)).await;
         // It ends without a result only if the runtime is shutting down.
         found.unwrap_or(Err(StoreError::Closed))
