@@ -9,6 +9,7 @@ use crate::limits;
 use crate::quiescence::{Hold, Quiescence};
 use crate::shard::Message;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use stepwell_asl::Timestamp;
 use stepwell_store::{ExecutionId, Store, StoreError, Wake};
 use tracing::{info, warn};
@@ -22,13 +23,33 @@ pub(crate) struct Alarm {
     pub(crate) quiescence: Quiescence,
 }
 
+/// Counts the executions that were open when the last process ended and are back in memory. The count is told when
+/// nobody is on the way any more. Those that were started since are none of them.
+#[derive(Default)]
+pub(crate) struct Recovered(AtomicU64);
+
+impl Recovered {
+    pub(crate) fn count(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Recovered {
+    fn drop(&mut self) {
+        let executions = *self.0.get_mut();
+        if executions > 0 {
+            info!(executions, "recovered open executions");
+        }
+    }
+}
+
 /// The shards have ended.
 struct Ended;
 
 impl Alarm {
     /// Calls every execution that was open when the last process ended. Time is held until then.
     pub(crate) async fn recover(self, _hold: Hold) {
-        let (mut after, mut called) = (None, 0_u64);
+        let (mut after, recovered) = (None, Arc::<Recovered>::default());
         loop {
             let page = match self.store.open_executions(after.as_ref(), limits::RECOVERY_PAGE).await {
                 Ok(page) => page,
@@ -44,14 +65,10 @@ impl Alarm {
             for (position, arn) in page {
                 // What was started since is in memory, and its shard ignores the call.
                 let Some(id) = position.execution() else { continue };
-                called += 1;
-                if self.call(id, &arn).await.is_err() {
+                if self.call(id, &arn, Some(&recovered)).await.is_err() {
                     return;
                 }
             }
-        }
-        if called > 0 {
-            info!(executions = called, "recovered open executions");
         }
     }
 
@@ -67,7 +84,7 @@ impl Alarm {
                     // Time is not skipped before the shards have those who are called.
                     let _hold = (!wakes.is_empty()).then(|| self.quiescence.hold());
                     for (wake, arn) in &wakes {
-                        if self.call(wake.id, arn).await.is_err() {
+                        if self.call(wake.id, arn, None).await.is_err() {
                             return;
                         }
                     }
@@ -93,10 +110,16 @@ impl Alarm {
         }
     }
 
-    async fn call(&self, id: ExecutionId, arn: &str) -> Result<(), Ended> {
+    async fn call(
+        &self,
+        id: ExecutionId,
+        arn: &str,
+        recovered: Option<&Arc<Recovered>>,
+    ) -> Result<(), Ended> {
         let shard = self.shards.of(arn);
         let Ok(permit) = shard.revivals.clone().acquire_owned().await else { return Err(Ended) };
         let hold = self.quiescence.hold();
-        shard.sender.send(Message::Wake { id, permit: Some(permit), hold }).await.map_err(|_| Ended)
+        let wake = Message::Wake { id, permit: Some(permit), hold, recovered: recovered.cloned() };
+        shard.sender.send(wake).await.map_err(|_| Ended)
     }
 }

@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic anywhere, also outside of its test function")]
 
+#[path = "lane/logged.rs"]
+mod logged;
 #[path = "lane/world.rs"]
 #[allow(dead_code, reason = "the lane's tests need more of it")]
 mod world;
@@ -12,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 use stepwell_asl::{Status, Timestamp};
-use stepwell_executor::{Clock, Executor, StartError, StopError};
+use stepwell_executor::{Clock, Executor, StartError, StopError, limits};
 use stepwell_store::{Store, StoreError};
 use tokio::time::Instant;
 use world::{Played, World, arn, request};
@@ -21,6 +23,9 @@ const WAIT: &str = r#"{"StartAt": "A", "States": {
   "A": {"Type": "Wait", "Seconds": 60, "Next": "B"},
   "B": {"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:b", "Next": "C"},
   "C": {"Type": "Wait", "Seconds": 3600, "End": true}}}"#;
+
+/// Too short to be parked.
+const SHORT: &str = r#"{"StartAt": "A", "States": {"A": {"Type": "Wait", "Seconds": 5, "End": true}}}"#;
 
 /// Tokio's paused clock, which a test may set.
 struct Settable {
@@ -44,7 +49,7 @@ struct Bed {
 
 impl Bed {
     async fn new() -> Bed {
-        let mut world = World::new(&[("wait", WAIT.to_owned())]).await;
+        let mut world = World::new(&[("wait", WAIT.to_owned()), ("short", SHORT.to_owned())]).await;
         let clock = Arc::new(Settable { begun: Instant::now(), set_by: AtomicI64::new(0) });
         world.clock = Arc::<Settable>::clone(&clock);
         let (store, executor) = world.open_over(Arc::clone(&world.backend)).unwrap();
@@ -176,4 +181,25 @@ async fn an_execution_that_cannot_be_read_is_reported_to_who_asks() {
     bed.executor.start(request("wait", "f", 1)).await.unwrap();
     bed.elapse(62).await;
     assert_eq!(bed.last_event("f").await, SECOND);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_logged_as_recovered_was_open_before_the_start() {
+    let mut bed = Bed::new().await;
+    // More than a page of the list.
+    let before = limits::RECOVERY_PAGE + 50;
+    for number in 0..before {
+        bed.executor.start(request("short", &format!("before-{number}"), 1)).await.unwrap();
+    }
+    let logged = logged::Logged::at(tracing::Level::INFO);
+    let _logging = tracing::subscriber::set_default(logged.clone());
+    bed.restart().await;
+    // These are open before the second page is read.
+    for number in 0..5 {
+        bed.executor.start(request("short", &format!("after-{number}"), 1)).await.unwrap();
+    }
+    bed.elapse(1).await;
+    let told = logged.taken();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].contains(&format!("executions={before} ")) && told[0].contains("recovered"), "{told:?}");
 }

@@ -3,20 +3,21 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic anywhere, also outside of its test function")]
 
+#[path = "lane/logged.rs"]
+mod logged;
 #[path = "lane/world.rs"]
 #[allow(dead_code, reason = "the lane's tests need more of it")]
 mod world;
 
-use std::fmt::Debug;
-use std::sync::{Arc, Mutex};
+use logged::Logged;
+use std::sync::Arc;
 use std::time::Duration;
 use stepwell_asl::{HistoryDetails, HistoryEvent, Status, Timestamp};
 use stepwell_executor::{Clock, Executor, StartError, StopError};
 use stepwell_store::fault::{FaultBackend, FaultPlan};
 use stepwell_store::{Batch, KeyRange, Space, Store, StoreError, check_records};
 use tokio::time::Instant;
-use tracing::field::{Field, Visit};
-use tracing::{Event, Level, Metadata, Subscriber, span};
+use tracing::Level;
 use world::{Played, World, arn, request};
 
 /// The journal, and the checkpoints.
@@ -36,46 +37,6 @@ struct Paused(Instant);
 impl Clock for Paused {
     fn now(&self) -> Timestamp {
         Timestamp(1_700_000_000_000 + i64::try_from(self.0.elapsed().as_millis()).unwrap())
-    }
-}
-
-/// The errors that were logged, each with its fields.
-#[derive(Clone, Default)]
-struct Errors(Arc<Mutex<Vec<String>>>);
-
-impl Subscriber for Errors {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        *metadata.level() == Level::ERROR
-    }
-
-    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
-        span::Id::from_u64(1)
-    }
-
-    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
-    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
-    fn enter(&self, _: &span::Id) {}
-    fn exit(&self, _: &span::Id) {}
-
-    fn event(&self, event: &Event<'_>) {
-        let mut text = Text(String::new());
-        event.record(&mut text);
-        self.0.lock().unwrap().push(text.0);
-    }
-}
-
-struct Text(String);
-
-impl Visit for Text {
-    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        use std::fmt::Write as _;
-        write!(self.0, "{field}={value:?} ").unwrap();
-    }
-}
-
-impl Errors {
-    fn taken(&self) -> Vec<String> {
-        std::mem::take(&mut self.0.lock().unwrap())
     }
 }
 
@@ -167,7 +128,7 @@ async fn an_hour() {
 async fn one_that_another_version_has_recorded_is_described_as_before_and_can_be_stopped() {
     let mut bed = Bed::crashed_after(1).await;
     bed.record_another_history().await;
-    let errors = Errors::default();
+    let errors = Logged::at(Level::ERROR);
     let _logged = tracing::subscriber::set_default(errors.clone());
     let executor = bed.world.open();
     an_hour().await;

@@ -12,7 +12,8 @@ use futures_util::FutureExt;
 use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use stepwell_asl::{BranchId, Command, EventKind, StatesError, Status, TaskWork, Work, WorkId};
+use std::time::Duration;
+use stepwell_asl::{BranchId, Command, EventKind, StatesError, Status, TaskWork, Timestamp, Work, WorkId};
 use stepwell_store::{ExecutionId, StoreError};
 use tracing::{debug, error, warn};
 
@@ -45,10 +46,10 @@ impl Shard {
                 Reply::Stop(reply, stopped_at) => drop(reply.send(Ok(stopped_at))),
             }
         }
-        for (id, commands) in turn.commands {
+        for (id, began, commands) in turn.commands {
             for command in commands {
                 match command {
-                    Command::Dispatch(work) => self.dispatch(id, work),
+                    Command::Dispatch(work) => self.dispatch(id, work, began.elapsed()),
                     Command::Cancel(work) => self.cancel(id, work),
                 }
             }
@@ -161,21 +162,30 @@ impl Shard {
                 Work::Timer { .. } | Work::Continue { .. } => false,
             };
             if !runs {
-                self.dispatch(id, work);
+                self.dispatch(id, work, Duration::ZERO);
             }
         }
     }
 
-    fn dispatch(&mut self, id: ExecutionId, work: Work) {
+    /// Begins work, so long after the beginning of the step that asked for it: the time of a task counts from now, not from
+    /// then. A step may have waited for the evaluator or for its turn, and its commit for the disk.
+    fn dispatch(&mut self, id: ExecutionId, work: Work, late: Duration) {
         match work {
-            Work::Task(task) => self.begin_task(id, task),
+            Work::Task(mut task) => {
+                task.deadline = task.deadline.map(|deadline| later(deadline, late));
+                self.begin_task(id, task);
+            }
             Work::Timer { work, at } => {
-                if let Some(live) = self.live.get_mut(&id) {
-                    if let Some(earlier) = live.timers.insert(work, at) {
-                        self.timers.clear(earlier, id, work);
-                    }
-                    self.timers.set(at, id, work);
+                let Some(live) = self.live.get_mut(&id) else { return };
+                let earlier = live.timers.get(&work).copied();
+                // Read back after a commit that failed, the time of a task that runs is the one from its step again.
+                let at =
+                    if live.is_task(work) { earlier.max(Some(later(at, late))).unwrap_or(at) } else { at };
+                live.timers.insert(work, at);
+                if let Some(earlier) = earlier {
+                    self.timers.clear(earlier, id, work);
                 }
+                self.timers.set(at, id, work);
             }
             Work::Continue { work } => {
                 self.ready.push_back(Occurrence { id, kind: EventKind::Continued { work }, log: Vec::new() });
@@ -272,6 +282,10 @@ impl Shard {
         }
         Some(live)
     }
+}
+
+fn later(at: Timestamp, by: Duration) -> Timestamp {
+    Timestamp(at.0.saturating_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX)))
 }
 
 fn work_id(work: &Work) -> WorkId {

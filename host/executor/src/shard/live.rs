@@ -4,9 +4,10 @@ use super::away::Away;
 use crate::revive::Revived;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use stepwell_asl::{Event, EventKind, Execution, StateMachine, Timestamp, WorkId};
+use stepwell_asl::{Activity, Event, EventKind, Execution, StateMachine, Timestamp, WorkId};
 use stepwell_store::Tracked;
 use tokio::task::AbortHandle;
+use tokio::time::Instant;
 
 /// One open execution of a shard.
 pub(super) struct Live {
@@ -29,6 +30,8 @@ pub(super) struct Live {
 pub(super) struct Before {
     /// When the step was taken.
     pub(super) at: Timestamp,
+    /// The same by a clock that nobody sets.
+    pub(super) began: Instant,
     pub(super) last_event: u64,
 }
 
@@ -59,7 +62,7 @@ impl Live {
         // History never runs backwards, even when the clock does.
         let at = now.max(self.last_event_at).max(self.execution.context.start_time);
         self.last_event_at = at;
-        let before = Before { at, last_event };
+        let before = Before { at, began: Instant::now(), last_event };
         (before, std::mem::replace(&mut self.execution, Execution::placeholder()), Event { at, kind })
     }
 
@@ -76,6 +79,12 @@ impl Live {
     /// When the execution ended. One that is with the lane had not ended before; the placeholder says the same.
     pub(super) fn stopped_at(&self) -> Option<Timestamp> {
         self.execution.progress.stop_time
+    }
+
+    /// Whether work is a task, as a task's timer has the same work as the task.
+    pub(super) fn is_task(&self, work: WorkId) -> bool {
+        let activity = self.execution.branches.get(&work.branch).map(|branch| &branch.activity);
+        matches!(activity, Some(Activity::Task(task)) if task.work == work)
     }
 
     /// Whether something is under way that a shut-down waits for: a task, or a step.

@@ -13,6 +13,7 @@ mod stop;
 mod timers;
 mod turn;
 
+use crate::alarm::Recovered;
 use crate::clock::Clock;
 use crate::endings::Endings;
 use crate::error::StartError;
@@ -53,7 +54,12 @@ pub(crate) enum Message {
     /// A step came back from the lane.
     Stepped(Box<Stepped>),
     /// An execution that is not in memory, or was not a moment ago, has something to do.
-    Wake { id: ExecutionId, permit: Option<OwnedSemaphorePermit>, hold: Hold },
+    Wake {
+        id: ExecutionId,
+        permit: Option<OwnedSemaphorePermit>,
+        hold: Hold,
+        recovered: Option<Arc<Recovered>>,
+    },
     /// An execution was read back.
     Revived(Box<Revival>),
     /// End after at most `grace`.
@@ -247,8 +253,8 @@ impl Shard {
             Message::Stop(stop) => self.stop(stop, turn),
             Message::TaskEnded(occurrence) => self.apply(occurrence, turn),
             Message::Stepped(stepped) => self.came_back(*stepped, turn).await,
-            Message::Wake { id, permit, hold } => {
-                self.wake(id, permit);
+            Message::Wake { id, permit, hold, recovered } => {
+                self.wake(id, permit, recovered);
                 // The shard holds time itself now.
                 drop(hold);
             }

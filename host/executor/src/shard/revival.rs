@@ -7,10 +7,12 @@ use super::live::Live;
 use super::stop::Stop;
 use super::turn::Turn;
 use super::{Message, Shard};
+use crate::alarm::Recovered;
 use crate::error::StopError;
 use crate::limits;
 use crate::revive::{NotRevived, ReviveError, Revived};
 use std::collections::btree_map::Entry;
+use std::sync::Arc;
 use stepwell_asl::Timestamp;
 use stepwell_store::{ExecutionId, Stranded};
 use tokio::sync::OwnedSemaphorePermit;
@@ -20,23 +22,34 @@ use tracing::{error, warn};
 pub(crate) struct Revival {
     pub(crate) id: ExecutionId,
     pub(crate) outcome: Result<Option<Revived>, NotRevived>,
+    pub(crate) recovered: Option<Arc<Recovered>>,
 }
 
 impl Shard {
     /// Brings an execution back that has something to do, unless it is here already.
-    pub(super) fn wake(&mut self, id: ExecutionId, permit: Option<OwnedSemaphorePermit>) {
+    pub(super) fn wake(
+        &mut self,
+        id: ExecutionId,
+        permit: Option<OwnedSemaphorePermit>,
+        recovered: Option<Arc<Recovered>>,
+    ) {
         if self.closing.is_none() && !self.live.contains_key(&id) {
-            self.begin_revival(id, permit);
+            self.begin_revival(id, permit, recovered);
         }
     }
 
     /// Brings an execution back that somebody wants to stop.
     pub(super) fn revive_for(&mut self, id: ExecutionId, stop: Stop) {
-        self.begin_revival(id, None);
+        self.begin_revival(id, None, None);
         self.reviving.entry(id).or_default().push(stop);
     }
 
-    fn begin_revival(&mut self, id: ExecutionId, permit: Option<OwnedSemaphorePermit>) {
+    fn begin_revival(
+        &mut self,
+        id: ExecutionId,
+        permit: Option<OwnedSemaphorePermit>,
+        recovered: Option<Arc<Recovered>>,
+    ) {
         let Entry::Vacant(place) = self.reviving.entry(id) else { return };
         place.insert(Vec::new());
         let (reviver, home) = (self.reviver.clone(), self.sender.clone());
@@ -44,16 +57,19 @@ impl Shard {
             let outcome = reviver.revive_or_strand(id).await;
             drop(permit);
             // The shard ends only with the server; then the execution goes on after the restart.
-            let _ = home.send(Message::Revived(Box::new(Revival { id, outcome }))).await;
+            let _ = home.send(Message::Revived(Box::new(Revival { id, outcome, recovered }))).await;
         });
     }
 
     /// Goes on with an execution that was read back.
     pub(super) async fn revived(&mut self, revival: Revival, turn: &mut Turn) {
-        let Revival { id, outcome } = revival;
+        let Revival { id, outcome, recovered } = revival;
         let stops = self.reviving.remove(&id).unwrap_or_default();
         match outcome {
             Ok(Some(revived)) => {
+                if let Some(recovered) = recovered {
+                    recovered.count();
+                }
                 self.names.insert(revived.execution.context.execution_arn.clone(), id);
                 self.live.insert(id, Live::revived(revived));
                 self.dispatch_pending(id);
@@ -67,7 +83,7 @@ impl Shard {
                 self.stop_stranded(id, *stranded, stops, turn);
             }
             Err(NotRevived { failure, stranded }) => {
-                self.not_revived(id, stranded.as_deref(), &failure);
+                self.not_revived(id, stranded.as_deref(), &failure, recovered);
                 for stop in stops {
                     let failure = failure.clone().into_store_error();
                     // The caller may be gone; that changes nothing here.
@@ -79,7 +95,13 @@ impl Shard {
 
     /// Tries again later where that may help. Where it does not, it is said once in a life of the server, and nothing
     /// but a request to stop the execution looks at it again.
-    fn not_revived(&self, id: ExecutionId, stranded: Option<&Stranded>, failure: &ReviveError) {
+    fn not_revived(
+        &self,
+        id: ExecutionId,
+        stranded: Option<&Stranded>,
+        failure: &ReviveError,
+        recovered: Option<Arc<Recovered>>,
+    ) {
         let execution = uuid::Uuid::from_bytes(id.0).simple();
         if let Some(stranded) = stranded {
             return error!(
@@ -99,7 +121,7 @@ impl Shard {
         tokio::spawn(async move {
             tokio::time::sleep(limits::REVIVAL_RETRY).await;
             // The shard ends only with the server.
-            let _ = home.send(Message::Wake { id, permit: None, hold }).await;
+            let _ = home.send(Message::Wake { id, permit: None, hold, recovered }).await;
         });
     }
 

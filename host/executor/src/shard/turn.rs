@@ -10,6 +10,7 @@ use stepwell_asl::jsonata::NoEvaluator;
 use stepwell_asl::{Command, Timestamp, Transition, step};
 use stepwell_store::{Changes, ExecutionId, Moved, StoreError};
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 /// What a turn has gathered.
 #[derive(Default)]
@@ -17,8 +18,8 @@ pub(super) struct Turn {
     pub(super) changes: Changes,
     /// The first change that could not be put into the batch.
     pub(super) broken: Option<StoreError>,
-    /// Changes of the pending work, by execution, in order.
-    pub(super) commands: Vec<(ExecutionId, Vec<Command>)>,
+    /// Changes of the pending work, by execution, in order, with the beginning of the step that made them.
+    pub(super) commands: Vec<(ExecutionId, Instant, Vec<Command>)>,
     /// Events to try again when the commit fails. Requests are not among them: they are answered.
     pub(super) occurrences: Vec<Occurrence>,
     pub(super) replies: Vec<Reply>,
@@ -114,7 +115,7 @@ impl Shard {
         turn.keep(logged);
         turn.count();
         turn.touched.push(id);
-        turn.commands.push((id, transition.commands));
+        turn.commands.push((id, before.began, transition.commands));
         true
     }
 }
