@@ -6,7 +6,9 @@ down here once more, from botocore's models, so that the server's table cannot b
 
 from __future__ import annotations
 
+import base64
 import datetime
+import hashlib
 import http.client
 import json
 import os
@@ -422,6 +424,41 @@ def test_accounts_do_not_see_each_other(guarded, name):
     # Deleting theirs leaves ours.
     functions.delete_function(FunctionName="who")
     assert client(guarded.endpoint, ours, "lambda").get_function(FunctionName="who")
+
+
+def test_forged_page_tokens_lead_nowhere_else(guarded, name):
+    """A token holds its position: one that is made up leads to the caller's own things at most."""
+    ours, theirs = guarded.keys["admin"], guarded.keys["other"]
+    for number in range(2):
+        sfn = client(guarded.endpoint, ours)
+        sfn.create_state_machine(name=f"{name}-{number}", definition=PASS, roleArn=ROLE_ARN)
+    token = json.loads(states(guarded.endpoint, ours, "ListStateMachines", b'{"maxResults": 1}').body)["nextToken"]
+    page = states(guarded.endpoint, theirs, "ListStateMachines", json.dumps({"nextToken": token}).encode())
+    assert ACCOUNT not in page.body.decode()
+    # The checksum is no secret: made for the position before everything.
+    when = int(time.time() * 1_000).to_bytes(8, "big")
+    for position in (b"arn:aws:states:", f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:".encode()):
+        scope = b"ListStateMachines"
+        digest = hashlib.sha256(len(scope).to_bytes(8, "big") + scope + when + position).digest()[:12]
+        forged = base64.urlsafe_b64encode(b"\x01" + digest + when + position).decode().rstrip("=")
+        page = states(guarded.endpoint, theirs, "ListStateMachines", json.dumps({"nextToken": forged}).encode())
+        assert page.code in ("", "InvalidToken") and ACCOUNT not in page.body.decode(), page.body
+    changed = token[:-1] + ("A" if token[-1] != "A" else "B")
+    refused = states(guarded.endpoint, ours, "ListStateMachines", json.dumps({"nextToken": changed}).encode())
+    assert refused.code == "InvalidToken"
+
+
+def test_path_tricks_in_names_of_modules_are_refused(guarded):
+    code = returning(1)
+    for trick in ("..%2F..%2Fetc", "%2e%2e", "a%2Fb", "a%00b", "a%5Cb", f"{OTHER_ACCOUNT}:x", f"{OTHER_ACCOUNT}%3Ax",
+                  "%24LATEST", "a%0Ab", "x" * 65, "\u00fc".encode().hex("%").join(("%", ""))):
+        for key in ("admin", "other"):
+            put = ask(guarded.endpoint, guarded.keys[key], "PUT", f"/modules/{trick}", code)
+            assert put.status in (400, 404) and put.code != "InvalidSignatureException", (trick, put.body)
+            for method, path in (("GET", f"/modules/{trick}"), ("GET", f"/modules/{trick}/code"), ("DELETE", f"/modules/{trick}")):
+                assert ask(guarded.endpoint, guarded.keys[key], method, path).status == 404, (trick, method)
+            put = ask(guarded.endpoint, guarded.keys[key], "PUT", f"/secrets/{trick}", b"v")
+            assert put.status in (400, 404), (trick, put.body)
 
 
 def test_a_key_that_is_revoked_or_expired_lets_nobody_in(guarded):
