@@ -218,7 +218,8 @@ def test_what_was_signed_for_something_else_is_refused(guarded):
     refused(headers, path="/?a=b")
     refused(headers, path="/modules", method="GET")
     refused(headers | {"Host": "example.org"})
-    refused(headers | {"X-Amz-Date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%dT%H%M%SZ")[:-2] + "0Z"})
+    date = headers["X-Amz-Date"]
+    refused(headers | {"X-Amz-Date": f"{date[:-2]}{(int(date[-2]) + 1) % 10}Z"})
     # A header that decides something and is not signed.
     message = refused(headers | {"X-Amz-Invocation-Type": "Event"})
     assert "x-amz-invocation-type" in message
@@ -231,6 +232,21 @@ def test_what_was_signed_for_something_else_is_refused(guarded):
     assert unsigned.code == "InvalidSignatureException"
     told = states(endpoint, key, "ListStateMachines", X_Amz_Content_SHA256="0" * 64)
     assert told.code == "InvalidSignatureException"
+
+
+def test_large_bodies_are_verified_as_a_whole(guarded):
+    """Over two MiB, once with the digest in a header and once without; botocore sends none."""
+    key = guarded.keys["deploy"]
+    body = bytes(3 << 20)
+    for told in ({}, {"X_Amz_Content_SHA256": hashlib.sha256(body).hexdigest()}):
+        headers = signed(guarded.endpoint, key, "PUT", "/modules/large", body, **told)
+        accepted = send(guarded.endpoint, "PUT", "/modules/large", headers, body)
+        assert (accepted.status, accepted.code) == (400, "InvalidModule"), accepted.body
+        refused = send(guarded.endpoint, "PUT", "/modules/large", headers, body[:-1] + b"x")
+        assert (refused.status, refused.code) == (403, "InvalidSignatureException"), refused.body
+    # Who is not let in gets an answer, too, and no broken connection.
+    unsigned = send(guarded.endpoint, "PUT", "/modules/large", {}, bytes(1 << 20))
+    assert unsigned.code == "MissingAuthenticationTokenException"
 
 
 def test_a_signature_is_too_old_after_five_minutes(guarded, monkeypatch):
