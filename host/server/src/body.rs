@@ -9,7 +9,7 @@ use crate::limits;
 
 /// Reads a body of at most `limit_bytes`. Errors: `RequestTooLarge`, `RequestIncomplete`.
 pub(crate) async fn read(body: Body, headers: &HeaderMap, limit_bytes: usize) -> Result<Vec<u8>, ApiError> {
-    let read = collect(body, announced(headers), limit_bytes);
+    let read = collect(body, announced(headers).unwrap_or_default(), limit_bytes);
     tokio::time::timeout(limits::BODY_TIME, read).await.unwrap_or(Err(ApiError::RequestIncomplete))
 }
 
@@ -36,8 +36,8 @@ async fn collect(body: Body, announced: usize, limit_bytes: usize) -> Result<Vec
     Ok(bytes)
 }
 
-/// The length that the client announced; 0 if none.
-fn announced(headers: &HeaderMap) -> usize {
+/// The length that the client announced.
+pub(crate) fn announced(headers: &HeaderMap) -> Option<usize> {
     let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
-    length.and_then(|length| length.parse().ok()).unwrap_or_default()
+    length.and_then(|length| length.parse().ok())
 }

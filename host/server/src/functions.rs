@@ -12,6 +12,7 @@ use stepwell_executor::{Clock, VirtualClock};
 use stepwell_sandbox::{Call, CallContext, CallError, CallHost, LogLevel};
 use stepwell_store::LogLine;
 
+use crate::auth::account::account_of;
 use crate::limits;
 use crate::modules::{Modules, ResolveError, Resolved};
 
@@ -28,6 +29,15 @@ impl SandboxFunctions {
         SandboxFunctions { modules, clock, call_timeout }
     }
 
+    /// The name as it is stored: a call finds the modules of the account that its execution belongs to and no others.
+    /// A call that is no task's has the ARN of its function in place of one.
+    fn stored_name(&self, call: &FunctionCall) -> String {
+        let arn = if call.execution_arn.is_empty() { &call.queue } else { &call.execution_arn };
+        let names = self.modules.accounts().names_of(account_of(arn).unwrap_or_default());
+        // A name that no module can have is not found.
+        names.stored(&call.name).unwrap_or_default()
+    }
+
     /// The configured time, or what is left until the state's deadline if that is less.
     fn timeout(&self, deadline: Option<Timestamp>) -> Duration {
         let Some(deadline) = deadline else { return self.call_timeout };
@@ -39,7 +49,8 @@ impl SandboxFunctions {
 #[async_trait]
 impl Functions for SandboxFunctions {
     async fn call(&self, call: FunctionCall) -> FunctionReply {
-        let resolved = self.modules.resolve(&call.name, call.qualifier.as_deref(), &call.idempotency_key);
+        let name = self.stored_name(&call);
+        let resolved = self.modules.resolve(&name, call.qualifier.as_deref(), &call.idempotency_key);
         // Held until the call has ended: its content stays that long, whatever becomes of the name.
         let resolved: Arc<Resolved> = match resolved.await {
             Ok(resolved) => resolved,

@@ -5,7 +5,7 @@
 
 use std::sync::{Arc, Once};
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::{Map, Value, json};
@@ -16,9 +16,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
 use crate::api::error::ApiError;
+use crate::auth::AsCaller;
 use crate::expressions::compile_soon;
 use crate::rest::RestError;
-use crate::server::Server;
 use crate::{body, limits};
 
 /// The members of a request.
@@ -68,10 +68,7 @@ impl Trials {
 }
 
 /// `POST /jsonata`.
-pub(crate) async fn handle(
-    State(server): State<Arc<Server>>,
-    request: Request,
-) -> Result<Response, RestError> {
+pub(crate) async fn handle(AsCaller(server): AsCaller, request: Request) -> Result<Response, RestError> {
     let (parts, body) = request.into_parts();
     let limit_bytes = limits::trial_request_bytes(server.executor.quotas());
     let bytes = body::read(body, &parts.headers, limit_bytes).await?;

@@ -4,6 +4,7 @@
 //! can run a server in their own process; nothing but `main` and tests may use it.
 
 mod api;
+mod auth;
 mod banner;
 mod body;
 mod cli;
@@ -12,6 +13,7 @@ mod functions;
 mod jsonata;
 mod lambda;
 mod limits;
+mod listen;
 mod logging;
 mod modules;
 mod rest;

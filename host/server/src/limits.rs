@@ -90,6 +90,41 @@ pub(crate) const LOG_LINES: usize = 1_000;
 /// How long a redrive is possible after the end, in milliseconds (API reference, section 4: 14 days).
 pub(crate) const REDRIVE_MILLISECONDS: i64 = 14 * 86_400 * 1_000;
 
+/// How far the clocks of clients may be off (API reference, section 1.7).
+pub(crate) const CLOCK_SKEW: Duration = Duration::from_mins(5);
+/// Longest time that a presigned address may hold (SigV4: a week).
+pub(crate) const LONGEST_PRESIGNED: Duration = Duration::from_hours(7 * 24);
+/// How long the address of a function's code holds (Lambda API: GetFunction, ten minutes).
+pub(crate) const CODE_ADDRESS: Duration = Duration::from_mins(10);
+/// Access keys, also revoked ones. Every list has all of them.
+pub(crate) const ACCESS_KEYS: usize = 10_000;
+/// Access keys read from the store at once.
+pub(crate) const ACCESS_KEYS_READ: usize = 500;
+/// Bodies that are longer than this are read a few at a time while nobody knows yet whether their signature is right.
+pub(crate) const SMALL_BODY_BYTES: usize = 2 << 20;
+/// How many longer ones at the same time.
+pub(crate) const UNVERIFIED_BODIES: usize = 4;
+/// What is read and thrown away of a request that is not let in, in bytes.
+pub(crate) const REFUSED_BYTES: usize = 2 << 20;
+/// And for how long.
+pub(crate) const REFUSED_TIME: Duration = Duration::from_secs(2);
+
+/// Longest time for a TLS handshake.
+pub(crate) const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
+/// Longest time from the end of one request of a connection, or from its beginning, until the header of the next one is
+/// there: idle and slow connections end then.
+pub(crate) const HEADER_TIME: Duration = Duration::from_mins(1);
+/// Headers of a request.
+pub(crate) const HEADERS: usize = 100;
+/// Largest header of a request, in bytes.
+pub(crate) const HEADER_BYTES: usize = 64 << 10;
+/// Requests at the same time on one connection of HTTP/2.
+pub(crate) const STREAMS: u32 = 128;
+/// How long the server waits after a connection could not be accepted for want of descriptors.
+pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
+/// Descriptors that connections leave for files and modules.
+pub(crate) const OTHER_DESCRIPTORS: u64 = 512;
+
 /// How long open requests may take to end when the server stops.
 pub(crate) const REQUESTS_GRACE: Duration = Duration::from_secs(10);
 /// How long running tasks may take to end when the server stops.

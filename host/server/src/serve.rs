@@ -21,11 +21,14 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
+use tokio_rustls::TlsAcceptor;
 
+use crate::auth::access::{self, Asks};
 use crate::cli::serve_args::{NamedDirectory, ServeArgs};
 use crate::expressions::{self, SandboxExpressions};
 use crate::functions::SandboxFunctions;
 use crate::lambda::{CallBounds, Calls};
+use crate::listen::{self, Listening};
 use crate::modules::{Modules, ModulesConfig};
 use crate::secrets::SecretKey;
 use crate::server::{Identity, Server};
@@ -68,12 +71,28 @@ async fn serve_until_signal(args: &ServeArgs) -> anyhow::Result<()> {
         .await
         .with_context(|| format!("cannot listen on {}: choose another address with --listen", args.listen))?;
     let address = listener.local_addr().context("cannot read the address that was bound")?;
+    // Before the store is opened: what is wrong with these files is quickly said.
+    let tls = tls(args)?;
     let data = Data::open(args).await?;
     let served = async {
-        let server = data.server(args)?;
-        banner::print(address, &data.store.describe(), &server.identity, args.virtual_clock);
-        warn_if_reachable(address);
-        serve_until(server, listener, signals.first()).await
+        let server = data.server(args, address).await?;
+        let asks = Asks::of(&server, address);
+        banner::print(
+            address,
+            tls.is_some(),
+            &data.store.describe(),
+            &server.identity,
+            args.virtual_clock,
+            asks,
+        );
+        if asks == Asks::NobodyThoughReachable {
+            eprintln!(
+                "stepwell: warning: {address} can be reached from other machines, and everybody who reaches it may do \
+                 everything. Make an access key (stepwell key create), or listen on 127.0.0.1."
+            );
+        }
+        let listening = Listening::new(listener, tls, max_connections(args));
+        serve_until(server, listening, signals.first()).await
     };
     let served = served.await;
     let closed = data.store.close().await.context("cannot close the store");
@@ -83,17 +102,18 @@ async fn serve_until_signal(args: &ServeArgs) -> anyhow::Result<()> {
 /// Serves until `signal` names one, then takes the server down. Errors: of the listener, and of the store.
 async fn serve_until(
     server: Server,
-    listener: TcpListener,
+    listening: Listening,
     signal: impl Future<Output = &'static str>,
 ) -> anyhow::Result<()> {
     let (executor, mut fatal) = (server.executor.clone(), server.store.fatal());
     let store = server.store.describe();
     let stop = Arc::new(Notify::new());
     let stopped = Arc::clone(&stop);
-    let mut serving = tokio::spawn(Arc::new(server).serve(listener, async move { stopped.notified().await }));
+    let mut serving =
+        tokio::spawn(Arc::new(server).serve_on(listening, async move { stopped.notified().await }));
     tokio::select! {
         reason = fatal.wait() => return Err(stopped_store(&store, &reason)),
-        ended = &mut serving => return ended.context("the server broke off")?.context("the server broke off"),
+        ended = &mut serving => return ended.context("the server broke off"),
         name = signal => tracing::info!(signal = name, "stopping"),
     }
     stop.notify_one();
@@ -186,8 +206,8 @@ impl Data {
         Ok(Data { store, recorder, sandbox, max_module_bytes, directory: data, _temporary: temporary })
     }
 
-    /// Recovers what was running, and puts a server together.
-    fn server(&self, args: &ServeArgs) -> anyhow::Result<Server> {
+    /// Recovers what was running, and puts a server together that listens on `address`.
+    async fn server(&self, args: &ServeArgs, address: SocketAddr) -> anyhow::Result<Server> {
         let clock = clock(args);
         let store = self.store.clone();
         let modules = Modules::new(ModulesConfig {
@@ -195,9 +215,13 @@ impl Data {
             sandbox: self.sandbox.clone(),
             clock: Arc::clone(&clock),
             max_bytes: self.max_module_bytes,
-            secret_key: secret_key(args, &self.directory)?,
+            secret_key: SecretKey::of_store(&args.store, args.secret_key_file.as_deref())
+                .map_err(anyhow::Error::msg)?,
             directories: data_directories(args)?,
         });
+        // Before anything runs: a server that nobody may reach like that does not touch what it has.
+        modules.accounts().set_home(&args.identity.account);
+        let auth = access::auth(args, address, &store, &modules).await?;
         let call_timeout = Duration::from_secs(args.call_timeout_seconds);
         let functions: Arc<dyn Functions> =
             Arc::new(SandboxFunctions::new(Arc::clone(&modules), Arc::clone(&clock), call_timeout));
@@ -221,7 +245,7 @@ impl Data {
         let identity =
             Identity { account: args.identity.account.clone(), region: args.identity.region.clone() };
         let server = Server::new(store, executor, modules, calls, jsonata, clock, identity);
-        Ok(server.with_recorder(Arc::clone(&self.recorder)))
+        Ok(server.with_recorder(Arc::clone(&self.recorder)).with_auth(auth))
     }
 }
 
@@ -246,19 +270,6 @@ fn clock(args: &ServeArgs) -> Arc<dyn Clock> {
     match args.virtual_clock {
         Some(mode) => Arc::new(VirtualClock::new(real, mode.skipping())),
         None => real,
-    }
-}
-
-/// Where the key for secrets comes from: the file that was named, or one beside the data.
-fn secret_key(args: &ServeArgs, data: &Path) -> anyhow::Result<SecretKey> {
-    match (&args.secret_key_file, &args.store) {
-        (Some(file), _) => {
-            SecretKey::from_file(file.clone()).map_err(|reason| anyhow!("--secret-key-file: {reason}"))
-        }
-        (None, StoreLocation::Sled(_) | StoreLocation::Redb(_)) => {
-            Ok(SecretKey::made_in(data.join("secret.key")))
-        }
-        (None, StoreLocation::Memory) => Ok(SecretKey::in_memory()),
     }
 }
 
@@ -330,13 +341,21 @@ impl Signals {
     }
 }
 
-fn warn_if_reachable(address: SocketAddr) {
-    if !address.ip().is_loopback() {
-        eprintln!(
-            "stepwell: warning: {address} can be reached from other machines, and this release asks nobody for a \
-             password. Put a proxy in front, or listen on 127.0.0.1."
-        );
+/// TLS, if it is asked for.
+fn tls(args: &ServeArgs) -> anyhow::Result<Option<TlsAcceptor>> {
+    match (&args.tls_cert, &args.tls_key) {
+        (Some(certificate), Some(key)) => Ok(Some(listen::acceptor(certificate, key)?)),
+        (None, None) => Ok(None),
+        (Some(_), None) => Err(anyhow!("--tls-cert: its key is missing, give --tls-key FILE")),
+        (None, Some(_)) => Err(anyhow!("--tls-key: its certificate is missing, give --tls-cert FILE")),
     }
+}
+
+/// As many connections as are asked for, and as leave descriptors for files.
+fn max_connections(args: &ServeArgs) -> usize {
+    let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    let most = descriptors.saturating_sub(limits::OTHER_DESCRIPTORS).max(1);
+    usize::try_from(u64::from(args.max_connections).min(most)).unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]
@@ -369,8 +388,8 @@ mod tests {
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let server = data.server(&args).unwrap();
-        let serving = serve_until(server, listener, std::future::pending());
+        let server = data.server(&args, address).await.unwrap();
+        let serving = serve_until(server, Listening::plain(listener), std::future::pending());
         let failing = async {
             // Connected: the failure meets a server that serves.
             drop(tokio::net::TcpStream::connect(address).await.unwrap());

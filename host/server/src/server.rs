@@ -1,10 +1,12 @@
 //! What the endpoints share, the table of addresses, and serving them until told to stop.
+//!
+//! No address may be added behind the gate's layer: only what is in front of it is asked who it is.
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::{get, post};
-use axum::serve::ListenerExt as _;
+use axum::middleware;
+use axum::routing::{delete, get, post};
 use stepwell_executor::{Clock, Executor};
 use stepwell_jsonata::Jsonata;
 use stepwell_store::Store;
@@ -12,9 +14,11 @@ use stepwell_store::transfer::Recorder;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use crate::auth::{self, Auth, Caller};
 use crate::jsonata::Trials;
 use crate::lambda::Calls;
-use crate::modules::Modules;
+use crate::listen::{self, Listening};
+use crate::modules::{AccountModules, Modules};
 use crate::{api, jsonata, lambda, rest};
 
 /// Account and region of the ARNs that a server gives out.
@@ -26,15 +30,20 @@ pub struct Identity {
     pub region: String,
 }
 
-/// Everything that a request may need.
+/// Everything that a request may need, as one caller may see it.
+#[derive(Clone)]
 pub struct Server {
     pub(crate) store: Store,
     pub(crate) executor: Executor,
-    pub(crate) modules: Arc<Modules>,
-    pub(crate) calls: Calls,
-    pub(crate) trials: Trials,
+    /// Those of the caller's account.
+    pub(crate) modules: AccountModules,
+    pub(crate) calls: Arc<Calls>,
+    pub(crate) trials: Arc<Trials>,
     pub(crate) clock: Arc<dyn Clock>,
+    /// The caller's account, and the server's region.
     pub(crate) identity: Identity,
+    pub(crate) caller: Caller,
+    pub(crate) auth: Arc<Auth>,
     /// Through which the store can be exported; none in tests that need no exports.
     pub(crate) recorder: Option<Arc<Recorder>>,
     stopping: watch::Sender<bool>,
@@ -51,15 +60,17 @@ impl Server {
         clock: Arc<dyn Clock>,
         identity: Identity,
     ) -> Server {
-        let trials = Trials::new(jsonata);
+        modules.accounts().set_home(&identity.account);
         Server {
             store,
             executor,
-            modules,
-            calls,
-            trials,
+            modules: AccountModules::new(modules, &identity.account),
+            calls: Arc::new(calls),
+            trials: Arc::new(Trials::new(jsonata)),
             clock,
             identity,
+            caller: Caller::Anyone,
+            auth: Arc::new(Auth::open()),
             recorder: None,
             stopping: watch::Sender::new(false),
         }
@@ -72,6 +83,29 @@ impl Server {
         self
     }
 
+    /// Asks those who send requests who they are.
+    #[must_use]
+    pub(crate) fn with_auth(mut self, auth: Auth) -> Server {
+        self.auth = Arc::new(auth);
+        self
+    }
+
+    /// The server as a caller may see it.
+    pub(crate) fn seen_by(&self, caller: Caller) -> Server {
+        let mut seen = self.clone();
+        if let Some(account) = caller.account() {
+            seen.modules = AccountModules::new(Arc::clone(self.modules.all()), account);
+            account.clone_into(&mut seen.identity.account);
+        }
+        seen.caller = caller;
+        seen
+    }
+
+    /// Whether an account is the server's own.
+    pub(crate) fn is_home(&self, account: &str) -> bool {
+        self.modules.all().accounts().is_home(account)
+    }
+
     /// Answers requests until `stop` is ready; then accepts no more and finishes the open ones. Those that only wait for
     /// something are answered at once.
     ///
@@ -81,21 +115,24 @@ impl Server {
         listener: TcpListener,
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> std::io::Result<()> {
-        // Answers are small and written at once: waiting for more to send would only delay them.
-        let listener = listener.tap_io(|connection| {
-            if let Err(error) = connection.set_nodelay(true) {
-                tracing::debug!(%error, "a connection keeps its delay");
-            }
-        });
-        let modules = Arc::clone(&self.modules);
+        self.serve_on(Listening::plain(listener), stop).await;
+        Ok(())
+    }
+
+    /// The same, with bounds of its connections, and TLS or not.
+    pub(crate) async fn serve_on(
+        self: Arc<Self>,
+        listening: Listening,
+        stop: impl Future<Output = ()> + Send + 'static,
+    ) {
+        let modules = Arc::clone(self.modules.all());
         let told = self.stopping.clone();
         let stop = async move {
             stop.await;
             told.send_replace(true);
         };
-        let serving = axum::serve(listener, self.router()).with_graceful_shutdown(stop);
         tokio::select! {
-            served = serving.into_future() => served,
+            () = listen::serve(listening, self.router(), stop) => {}
             never = modules.keep_clean() => match never {},
         }
     }
@@ -114,7 +151,10 @@ impl Server {
             .route("/jsonata", post(jsonata::handle))
             .route("/executions/{arn}/log", get(rest::execution_log))
             .route("/healthz", get(rest::health))
+            .route("/api/keys", get(rest::list_keys).post(rest::create_key))
+            .route("/api/keys/{id}", delete(rest::revoke_key))
             .fallback(lambda::handle)
+            .layer(middleware::from_fn_with_state(Arc::clone(&self), auth::let_in))
             .with_state(self)
     }
 }

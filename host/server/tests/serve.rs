@@ -176,13 +176,14 @@ fn directories_and_keys_that_cannot_be_used_are_refused() {
 }
 
 #[test]
-fn an_open_address_is_warned_about_and_a_loopback_one_is_not() {
-    for (listen, warned) in [("0.0.0.0:0", true), ("127.0.0.1:0", false)] {
-        let mut child = command("memory:", &["--listen", listen])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+fn an_open_address_needs_keys_or_the_word_and_a_warning() {
+    let (code, message) = refused("memory:", &["--listen", "0.0.0.0:0"]);
+    assert_eq!(code, 1, "{message}");
+    assert!(message.contains("--allow-unauthenticated") && message.contains("access key"), "{message}");
+    let open = ["--listen", "0.0.0.0:0", "--allow-unauthenticated"];
+    for (listen, warned) in [(&open[..], true), (&["--listen", "127.0.0.1:0"], false)] {
+        let mut child =
+            command("memory:", listen).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut output = BufReader::new(child.stdout.take().unwrap()).lines();
         assert!(output.next().unwrap().unwrap().starts_with("Stepwell "));
         output.find(|line| line.as_ref().unwrap().contains("machine list")).unwrap().unwrap();
@@ -191,6 +192,6 @@ fn an_open_address_is_warned_about_and_a_loopback_one_is_not() {
         assert!(child.wait().unwrap().success());
         let mut text = String::new();
         errors.read_to_string(&mut text).unwrap();
-        assert_eq!(text.contains("warning: "), warned, "{listen}: {text}");
+        assert_eq!(text.contains("warning: "), warned, "{listen:?}: {text}");
     }
 }

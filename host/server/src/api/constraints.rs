@@ -49,6 +49,11 @@ impl Fields {
         Err(ApiError::Constraints(std::mem::take(&mut self.violations)))
     }
 
+    /// The members as they came.
+    pub(crate) fn members(&self) -> &Map<String, Value> {
+        &self.members
+    }
+
     /// A member; dots in `path` lead into structures.
     pub(crate) fn value(&self, path: &str) -> Option<&Value> {
         let mut steps = path.split('.');

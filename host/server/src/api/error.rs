@@ -7,6 +7,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::{Value, json};
 use stepwell_store::StoreError;
 
+use crate::auth::AuthError;
 use crate::limits;
 
 /// Namespace of the service's own exceptions.
@@ -19,6 +20,9 @@ const PROTOCOL: &str = "com.amazon.coral.service";
 /// Why a request got no result.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ApiError {
+    /// The request is not let in.
+    #[error(transparent)]
+    Access(#[from] AuthError),
     #[error("{0}")]
     Conflict(&'static str),
     #[error("Execution Already Exists: '{0}'")]
@@ -92,6 +96,7 @@ impl ApiError {
     fn facts(&self) -> (&'static str, &'static str, StatusCode) {
         let bad = StatusCode::BAD_REQUEST;
         match self {
+            ApiError::Access(error) => (PROTOCOL, error.code(), bad),
             ApiError::Conflict(_) => (SERVICE, "ConflictException", bad),
             ApiError::ExecutionAlreadyExists(_) => (SERVICE, "ExecutionAlreadyExists", bad),
             ApiError::ExecutionDoesNotExist(_) => (SERVICE, "ExecutionDoesNotExist", bad),

@@ -4,11 +4,14 @@ use stepwell_store::{ExecutionId, Standing};
 
 use super::arn::check_execution_arn;
 use super::error::ApiError;
+use crate::auth::account::account_of;
 use crate::server::Server;
 
 /// The execution with this ARN. Errors: `InvalidArn`, `ExecutionDoesNotExist`.
 pub(crate) async fn find(server: &Server, arn: &str) -> Result<ExecutionId, ApiError> {
     check_execution_arn(arn)?;
+    // Again, for whoever has the ARN from somewhere else than a member of a request to Step Functions.
+    server.caller.check_account(account_of(arn).unwrap_or_default(), "states:DescribeExecution", arn)?;
     let id = server.store.execution_id(arn).await?;
     id.ok_or_else(|| ApiError::ExecutionDoesNotExist(arn.to_owned()))
 }

@@ -1,8 +1,9 @@
 //! ListStateMachines (API reference, section 2.1): by name, as AWS answers.
 
 use serde_json::{Value, json};
+use stepwell_store::MachineRecord;
 
-use super::arn::fits_a_key;
+use super::arn::{self, fits_a_key};
 use super::error::ApiError;
 use super::page_token::{self, PageRequest};
 use super::{Answer, Call};
@@ -17,16 +18,30 @@ pub(super) async fn handle(server: &Server, mut call: Call) -> Answer {
     let now = server.clock.now();
     let position = page.position(&SCOPE, now)?;
     let mut after = position.map(machine_arn).transpose()?;
+    // The machines of an account lie together. A forged token leads to the account's own at most.
+    let own = server.caller.account().map(|_| arn::machine_arn(&server.identity, ""));
+    if let Some(own) = &own {
+        after = after.filter(|after| after.starts_with(own)).or_else(|| Some(own.clone()));
+    }
+    let is_own = |record: &MachineRecord| own.as_ref().is_none_or(|own| record.arn.starts_with(own));
     let mut found = Vec::new();
     // The store may give less than asked for, so only an empty answer is the end.
     while found.len() < page.items {
         let records = server.store.machines(after.as_deref(), page.items - found.len()).await?;
+        let asked_for = records.len();
+        let records: Vec<MachineRecord> = records.into_iter().filter(is_own).collect();
         let Some(last) = records.last() else { break };
         after = Some(last.arn.clone());
+        let is_end = records.len() < asked_for;
         found.extend(records);
+        if is_end {
+            break;
+        }
     }
     let more = match &after {
-        Some(after) if found.len() == page.items => !server.store.machines(Some(after), 1).await?.is_empty(),
+        Some(after) if found.len() == page.items => {
+            server.store.machines(Some(after), 1).await?.first().is_some_and(is_own)
+        }
         Some(_) | None => false,
     };
     let items: Vec<Value> = found

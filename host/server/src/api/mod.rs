@@ -26,10 +26,9 @@ mod update_state_machine;
 mod validate_state_machine_definition;
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::time::Instant;
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::Value;
@@ -37,6 +36,7 @@ use uuid::Uuid;
 
 use self::constraints::Fields;
 use self::error::ApiError;
+use crate::auth::{AsCaller, account};
 use crate::server::Server;
 use crate::{body, limits};
 
@@ -81,7 +81,7 @@ const OPERATIONS: [(&str, Handler); 12] = [
 ];
 
 /// Answers one request.
-pub(crate) async fn handle(State(server): State<Arc<Server>>, request: Request) -> Response {
+pub(crate) async fn handle(AsCaller(server): AsCaller, request: Request) -> Response {
     let began = Instant::now();
     let request_id = Uuid::new_v4();
     let (parts, body) = request.into_parts();
@@ -103,7 +103,10 @@ async fn answer(server: &Server, target: &str, headers: &HeaderMap, body: &[u8])
     let Some((_, handler)) = found else { return Err(unknown(target)) };
     let trace_header = headers.get("x-amzn-trace-id").and_then(|header| header.to_str().ok());
     let trace_header = trace_header.filter(|header| header.len() <= limits::TRACE_HEADER_CHARACTERS);
-    let call = Call { fields: Fields::parse(body)?, trace_header: trace_header.map(str::to_owned) };
+    let fields = Fields::parse(body)?;
+    let action = format!("states:{}", operation.unwrap_or_default());
+    account::check_members(&server.caller, &action, fields.members())?;
+    let call = Call { fields, trace_header: trace_header.map(str::to_owned) };
     handler(server, call).await
 }
 
@@ -119,6 +122,16 @@ fn unknown(target: &str) -> ApiError {
 /// `http` header names are case-insensitive already; the value is not.
 fn target(headers: &HeaderMap) -> &str {
     headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default()
+}
+
+/// The name of the operation that a request asks for; empty if it names none.
+pub(crate) fn operation(headers: &HeaderMap) -> &str {
+    target(headers).strip_prefix(TARGET_PREFIX).unwrap_or_default()
+}
+
+/// The answer to a request that is not let in.
+pub(crate) fn refusal(error: ApiError) -> Response {
+    respond(Err(error), Uuid::new_v4())
 }
 
 fn respond(answer: Answer, request_id: Uuid) -> Response {

@@ -4,12 +4,16 @@
 //! anything but the `--verbose` trace.
 
 use std::io::{self, Write as _};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
+use stepwell_executor::{Clock as _, SystemClock};
 use ureq::Agent;
+use ureq::tls::{PemItem, RootCerts, TlsConfig};
 
 use super::exit::Failure;
+use crate::auth::sigv4::{Credentials, Unsigned, authorization, sha256_hex};
 
 /// Longest wait for an answer. Uploading compiles the module before it answers, so this is generous.
 const REQUEST_SECONDS: u64 = 300;
@@ -35,6 +39,8 @@ pub(crate) struct Client {
     endpoint: String,
     timeout_seconds: u64,
     verbose: bool,
+    credentials: Option<Credentials>,
+    roots: Option<RootCerts>,
 }
 
 /// The items of a list, read to its end or to a limit.
@@ -51,10 +57,33 @@ type Body<'a> = Option<(&'static str, &'a [u8])>;
 impl Client {
     /// A client of the server at `endpoint` (see [`parse_endpoint`]).
     pub(crate) fn new(endpoint: &str, verbose: bool) -> Self {
-        Self::with_timeout(endpoint, verbose, REQUEST_SECONDS)
+        Self::with_timeout(endpoint, verbose, REQUEST_SECONDS, None)
     }
 
-    fn with_timeout(endpoint: &str, verbose: bool, timeout_seconds: u64) -> Self {
+    /// The same client, signing its requests if there is something to sign with.
+    pub(crate) fn signing(self, credentials: Option<Credentials>) -> Self {
+        Self { credentials, ..self }
+    }
+
+    /// The same client, trusting the certificates in a PEM file and no others. Errors: `Usage`.
+    pub(crate) fn trusting(self, file: &Path) -> Result<Self, Failure> {
+        let wrong = |reason: String| Failure::Usage(format!("--ca-file {}: {reason}", file.display()));
+        let pem = std::fs::read(file).map_err(|error| wrong(error.to_string()))?;
+        let mut certificates = Vec::new();
+        for item in ureq::tls::parse_pem(&pem) {
+            if let PemItem::Certificate(certificate) = item.map_err(|error| wrong(error.to_string()))? {
+                certificates.push(certificate);
+            }
+        }
+        if certificates.is_empty() {
+            return Err(wrong("it holds no certificate in PEM form".to_owned()));
+        }
+        let roots = Some(RootCerts::from(certificates));
+        let trusting = Self::with_timeout(&self.endpoint, self.verbose, self.timeout_seconds, roots);
+        Ok(trusting.signing(self.credentials))
+    }
+
+    fn with_timeout(endpoint: &str, verbose: bool, timeout_seconds: u64, roots: Option<RootCerts>) -> Self {
         let mut config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
@@ -65,12 +94,23 @@ impl Client {
         if is_loopback(endpoint) {
             config = config.proxy(None);
         }
-        Self { agent: config.build().into(), endpoint: endpoint.to_owned(), timeout_seconds, verbose }
+        if let Some(roots) = roots.clone() {
+            config = config.tls_config(TlsConfig::builder().root_certs(roots).build());
+        }
+        Self {
+            agent: config.build().into(),
+            endpoint: endpoint.to_owned(),
+            timeout_seconds,
+            verbose,
+            credentials: None,
+            roots,
+        }
     }
 
     /// The same server with another longest wait for an answer.
     pub(crate) fn waiting(&self, timeout_seconds: u64) -> Self {
-        Self::with_timeout(&self.endpoint, self.verbose, timeout_seconds)
+        let waiting = Self::with_timeout(&self.endpoint, self.verbose, timeout_seconds, self.roots.clone());
+        waiting.signing(self.credentials.clone())
     }
 
     /// Calls one operation of the Step Functions API.
@@ -175,6 +215,7 @@ impl Client {
     ) -> Result<Value, Failure> {
         let started = Instant::now();
         let request = request.header("accept", "application/json");
+        let request = self.signed(request, body);
         let invalid = |error| Failure::Usage(format!("{}: {error}", self.endpoint));
         let answer = match body {
             Some((content_type, bytes)) => {
@@ -200,6 +241,39 @@ impl Client {
             );
         }
         decode(&self.endpoint, status, &bytes)
+    }
+
+    /// The request with a signature, if there is something to sign with.
+    fn signed(
+        &self,
+        mut request: ureq::http::request::Builder,
+        body: Body<'_>,
+    ) -> ureq::http::request::Builder {
+        let Some(credentials) = &self.credentials else { return request };
+        let (Some(method), Some(uri), Some(headers)) =
+            (request.method_ref(), request.uri_ref(), request.headers_ref())
+        else {
+            // It is refused when it is sent.
+            return request;
+        };
+        let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok());
+        let payload_sha256 = sha256_hex(body.map_or(&[][..], |(_, bytes)| bytes));
+        let unsigned = Unsigned {
+            method: method.as_str(),
+            path: uri.path(),
+            query: uri.query().unwrap_or_default(),
+            host: &host(uri),
+            target,
+            payload_sha256: &payload_sha256,
+        };
+        let service = if target.is_some() { "states" } else { "stepwell" };
+        let headers = authorization(credentials, service, &unsigned, SystemClock.now());
+        let host = unsigned.host.to_owned();
+        request = request.header("host", host);
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        request
     }
 
     fn transport_failure(&self, error: &ureq::Error) -> Failure {
@@ -238,14 +312,23 @@ fn decode(endpoint: &str, status: u16, bytes: &[u8]) -> Result<Value, Failure> {
     }
 }
 
-/// Checks `--endpoint`: a URL that begins with `http://` and names a host. Returns it without a trailing slash.
-pub(crate) fn parse_endpoint(text: &str) -> Result<String, String> {
-    if text.starts_with("https://") {
-        return Err("this client speaks plain http:// only; put it behind a local proxy for TLS".to_owned());
+/// Host and port as a request names them: without the port that the scheme has anyway.
+fn host(uri: &ureq::http::Uri) -> String {
+    let host = uri.host().unwrap_or_default();
+    let usual = if uri.scheme_str() == Some("https") { 443 } else { 80 };
+    match uri.port_u16() {
+        Some(port) if port != usual => format!("{host}:{port}"),
+        Some(_) | None => host.to_owned(),
     }
+}
+
+/// Checks `--endpoint`: a URL that begins with `http://` or `https://` and names a host. Returns it without a trailing
+/// slash.
+pub(crate) fn parse_endpoint(text: &str) -> Result<String, String> {
     let uri: ureq::http::Uri = text.parse().map_err(|error| format!("{error}"))?;
-    if uri.scheme_str() != Some("http") || uri.host().is_none_or(str::is_empty) {
-        return Err("give http://HOST:PORT".to_owned());
+    let is_http = matches!(uri.scheme_str(), Some("http" | "https"));
+    if !is_http || uri.host().is_none_or(str::is_empty) {
+        return Err("give http://HOST:PORT or https://HOST:PORT".to_owned());
     }
     if uri.query().is_some() {
         return Err("a query is not possible here".to_owned());

@@ -34,6 +34,13 @@ pub(crate) struct ExecutionArgs {
     command: ExecutionCommand,
 }
 
+impl ExecutionArgs {
+    /// The region that the command line names.
+    pub(super) fn region(&self) -> &str {
+        &self.identity.region
+    }
+}
+
 #[derive(Debug, Subcommand)]
 enum ExecutionCommand {
     /// Start an execution and print its ARN; with --wait, its output

@@ -35,6 +35,13 @@ pub(crate) struct MachineArgs {
     command: MachineCommand,
 }
 
+impl MachineArgs {
+    /// The region that the command line names.
+    pub(super) fn region(&self) -> &str {
+        &self.identity.region
+    }
+}
+
 #[derive(Debug, Subcommand)]
 enum MachineCommand {
     /// Create a state machine

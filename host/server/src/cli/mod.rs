@@ -8,10 +8,12 @@
 mod arn;
 mod client;
 mod clock;
+mod credentials;
 mod execution;
 mod exit;
 mod history_table;
 mod jsonata;
+mod key;
 mod log_lines;
 mod machine;
 mod module;
@@ -30,6 +32,7 @@ mod test_support;
 mod timestamp;
 mod wait;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::builder::FalseyValueParser;
@@ -80,6 +83,12 @@ pub(crate) struct GlobalArgs {
     #[arg(long, global = true, value_name = "URL", env = "STEPWELL_ENDPOINT")]
     #[arg(default_value = "http://127.0.0.1:8083", value_parser = client::parse_endpoint)]
     pub(crate) endpoint: String,
+    /// Id of the access key to sign with; its secret is read from STEPWELL_SECRET_ACCESS_KEY or AWS_SECRET_ACCESS_KEY
+    #[arg(long, global = true, value_name = "ID", env = "STEPWELL_ACCESS_KEY")]
+    pub(crate) access_key: Option<String>,
+    /// Trust the certificates in this PEM file, and no others, for https endpoints
+    #[arg(long, global = true, value_name = "FILE", env = "STEPWELL_CA_FILE")]
+    pub(crate) ca_file: Option<PathBuf>,
     /// Print the server's JSON instead of tables
     #[arg(long, global = true, env = "STEPWELL_JSON", value_parser = FalseyValueParser::new())]
     pub(crate) json: bool,
@@ -124,6 +133,8 @@ pub(crate) enum ClientCommand {
     Module(module::ModuleArgs),
     /// Values that modules are given by name, and that nobody can read back
     Secret(secret::SecretArgs),
+    /// Access keys: who may send requests to a server, and what they may do
+    Key(key::KeyArgs),
     /// Create, change and look at state machines
     Machine(machine::MachineArgs),
     /// Start, follow and stop executions
@@ -147,9 +158,43 @@ pub(crate) enum ClientCommand {
 
 /// Runs one client command; errors go to standard error, the exit code says how it went (see `stepwell --help`).
 pub(crate) fn run(global: &GlobalArgs, command: ClientCommand) -> ExitCode {
-    let client = Client::new(&global.endpoint, global.verbose);
     let mut output = Output::standard(global.json, global.color);
-    ExitCode::from(conclude(&client, &mut output, command))
+    let client = connect(global, command.region());
+    ExitCode::from(match client {
+        Ok(client) => conclude(&client, &mut output, command),
+        Err(failure) => {
+            output.failure(&failure);
+            failure.exit_code()
+        }
+    })
+}
+
+/// A client that signs, if there is an access key, and trusts whom it is told to.
+fn connect(global: &GlobalArgs, region: Option<&str>) -> Result<Client, Failure> {
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let credentials = credentials::find(global.access_key.as_deref(), region, variable)?;
+    let client = Client::new(&global.endpoint, global.verbose).signing(credentials);
+    match &global.ca_file {
+        Some(file) => client.trusting(file),
+        None => Ok(client),
+    }
+}
+
+impl ClientCommand {
+    /// The server's region, where the command line says it.
+    fn region(&self) -> Option<&str> {
+        match self {
+            ClientCommand::Machine(args) => Some(args.region()),
+            ClientCommand::Execution(args) => Some(args.region()),
+            ClientCommand::Module(_)
+            | ClientCommand::Secret(_)
+            | ClientCommand::Key(_)
+            | ClientCommand::Clock(_)
+            | ClientCommand::Jsonata(_)
+            | ClientCommand::Store(_)
+            | ClientCommand::Completions { .. } => None,
+        }
+    }
 }
 
 /// Runs the command, reports a failure, and returns the exit code.
@@ -167,6 +212,7 @@ fn dispatch(client: &Client, output: &mut Output, command: ClientCommand) -> Res
     match command {
         ClientCommand::Module(args) => module::run(client, output, args),
         ClientCommand::Secret(args) => secret::run(client, output, args),
+        ClientCommand::Key(args) => key::run(client, output, args),
         ClientCommand::Machine(args) => machine::run(client, output, args),
         ClientCommand::Execution(args) => execution::run(client, output, args),
         ClientCommand::Clock(args) => clock::run(client, output, args),
@@ -236,7 +282,7 @@ mod tests {
 
     #[test]
     fn an_unusable_endpoint_is_a_usage_error() {
-        for endpoint in ["localhost:8083", "https://example.org", "http://"] {
+        for endpoint in ["localhost:8083", "ftp://example.org", "http://", "https://"] {
             let parsed = Cli::try_parse_from(["stepwell", "--endpoint", endpoint, "module", "list"]);
             let error = parsed.expect_err(endpoint);
             assert_eq!(error.exit_code(), 2);

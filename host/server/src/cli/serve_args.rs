@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::builder::FalseyValueParser;
 use clap::{Args, ValueEnum};
 use stepwell_executor::Skipping;
 use stepwell_store::StoreLocation;
@@ -9,11 +10,12 @@ use stepwell_store::limits::CACHE_BYTES;
 
 use super::arn::Identity;
 use super::retention::Retention;
+use crate::auth::RateLimit;
 
 const AFTER_HELP: &str = "\
 Examples:
   stepwell serve
-  stepwell serve --listen 0.0.0.0:8083 --store sled:/var/lib/stepwell
+  stepwell serve --listen 0.0.0.0:8083 --store sled:/var/lib/stepwell --tls-cert cert.pem --tls-key key.pem
   stepwell serve --store memory: --log-filter debug
   stepwell serve --store memory: --virtual-clock
   STEPWELL_REGION=eu-west-1 STEPWELL_LOG_FORMAT=json stepwell serve";
@@ -99,6 +101,26 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_enum, value_name = "MODE", env = "STEPWELL_VIRTUAL_CLOCK")]
     #[arg(num_args = 0..=1, default_missing_value = "auto")]
     pub(crate) virtual_clock: Option<VirtualClockMode>,
+    /// Who is asked for a signature: `auto` is everybody once there is an access key (`stepwell key create`), `off` nobody
+    #[arg(long, value_enum, value_name = "MODE", env = "STEPWELL_AUTH", default_value = "auto")]
+    pub(crate) auth: AuthMode,
+    /// Listen on addresses that others can reach although nobody is asked for a signature
+    #[arg(long, env = "STEPWELL_ALLOW_UNAUTHENTICATED", value_parser = FalseyValueParser::new())]
+    pub(crate) allow_unauthenticated: bool,
+    /// Requests that each access key may make: `N` a second, or `N/m` a minute, `:BURST` at once; more are refused
+    /// with ThrottlingException [default: as many as it likes]
+    #[arg(long, value_name = "N[/s|/m][:BURST]", env = "STEPWELL_RATE_LIMIT")]
+    pub(crate) rate_limit: Option<RateLimit>,
+    /// Speak TLS, with the certificate chain in this PEM file
+    #[arg(long, value_name = "FILE", env = "STEPWELL_TLS_CERT")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// PEM file with the certificate's private key
+    #[arg(long, value_name = "FILE", env = "STEPWELL_TLS_KEY")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// Connections at the same time; more wait
+    #[arg(long, value_name = "N", env = "STEPWELL_MAX_CONNECTIONS", default_value_t = 20_000)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) max_connections: u32,
     // Last, because its help heading would cover the flags after it.
     /// Account and region of the ARNs that this server gives out.
     #[command(flatten)]
@@ -132,6 +154,16 @@ impl VirtualClockMode {
             VirtualClockMode::Manual => Skipping::Manual,
         }
     }
+}
+
+/// Who is asked for a signature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AuthMode {
+    // Plain comments: documented values would stretch the help page.
+    // Everybody, once there is an access key.
+    Auto,
+    // Nobody.
+    Off,
 }
 
 /// How log lines look.

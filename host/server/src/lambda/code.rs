@@ -1,21 +1,24 @@
 //! Uploaded code: a module as it is, or an archive with one in it, as base64 in a member (Lambda API: FunctionCode), and
 //! the address from which it can be had back.
 
-use std::sync::Arc;
-
-use axum::extract::{Path, Request, State};
+use axum::extract::{Path, Request};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
+use stepwell_executor::{Clock as _, SystemClock};
 use stepwell_sandbox::Manifest;
 
 use super::error::LambdaError;
 use super::request::{Call, decoded};
 use super::settings::Package;
 use crate::api::error::ApiError;
+use crate::auth::AsCaller;
+use crate::auth::Caller;
+use crate::auth::sigv4::{Credentials, presigned_query};
+use crate::limits;
 use crate::modules::{ModuleError, archive};
 use crate::rest::RestError;
 use crate::server::Server;
@@ -82,16 +85,30 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
     tokio::task::spawn_blocking(work).await.map_err(|error| ApiError::internal(&error).into())
 }
 
-/// Where the code of a function can be had, as the client that sent `call` reaches this server.
-pub(crate) fn location(call: &Call, name: &str, version: &str) -> String {
+/// Where the code of a function can be had, as the client that sent `call` reaches this server. Where requests are signed,
+/// the address is, too, and holds for ten minutes.
+pub(crate) fn location(server: &Server, call: &Call, name: &str, version: &str) -> String {
     let host = call.header("host").unwrap_or("localhost");
     let scheme = call.header("x-forwarded-proto").filter(|scheme| *scheme == "https").unwrap_or("http");
-    format!("{scheme}://{host}/modules/{name}/code?qualifier={}", version.replace('$', "%24"))
+    let path = format!("/modules/{name}/code");
+    let mut query = format!("qualifier={}", version.replace('$', "%24"));
+    if let Caller::Key(key) = &server.caller
+        && let Some(secret) = key.secret()
+    {
+        let credentials = Credentials {
+            key_id: key.id().to_owned(),
+            secret: secret.to_owned(),
+            region: server.identity.region.clone(),
+        };
+        let signed = (path.as_str(), query.as_str(), host);
+        query = presigned_query(&credentials, "stepwell", signed, SystemClock.now(), limits::CODE_ADDRESS);
+    }
+    format!("{scheme}://{host}{path}?{query}")
 }
 
 /// `GET /modules/{name}/code?qualifier=`: the module as it was uploaded, without the archive that it came in.
 pub(crate) async fn download(
-    State(server): State<Arc<Server>>,
+    AsCaller(server): AsCaller,
     Path(name): Path<String>,
     request: Request,
 ) -> Result<Response, RestError> {

@@ -9,6 +9,7 @@ use stepwell_store::StoreError;
 
 use super::name;
 use crate::api::error::ApiError;
+use crate::auth::AuthError;
 use crate::modules::ModuleError;
 use crate::server::Identity;
 
@@ -97,13 +98,15 @@ impl LambdaError {
             LambdaError::PayloadTooLarge { .. } => {
                 ("RequestEntityTooLargeException", StatusCode::PAYLOAD_TOO_LARGE, "message")
             }
-            LambdaError::TooManyRequests => {
+            LambdaError::TooManyRequests
+            | LambdaError::Api(ApiError::Access(AuthError::RateExceeded { .. })) => {
                 ("TooManyRequestsException", StatusCode::TOO_MANY_REQUESTS, "message")
             }
             LambdaError::NoProvisionedConcurrency => {
                 ("ProvisionedConcurrencyConfigNotFoundException", StatusCode::NOT_FOUND, "message")
             }
             LambdaError::NotOffered(_) => ("UnknownOperationException", StatusCode::NOT_FOUND, "message"),
+            LambdaError::Api(ApiError::Access(error)) => (error.code(), error.status(), "message"),
             // The service's name for everything that only the operator can do something about.
             LambdaError::Api(error) if error.status().is_server_error() => {
                 ("ServiceException", StatusCode::INTERNAL_SERVER_ERROR, "Message")

@@ -21,7 +21,7 @@ pub(super) async fn function(server: &Server, mut call: Call) -> Answer {
         "Configuration": snapshot.to_json(server, target.qualifier.as_deref())?,
         "Code": {
             "RepositoryType": "S3",
-            "Location": code::location(&call, &snapshot.name, &snapshot.version),
+            "Location": code::location(server, &call, &snapshot.name, &snapshot.version),
         },
     });
     if !tags.is_empty() {

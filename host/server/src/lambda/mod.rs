@@ -29,10 +29,9 @@ mod update_function_code;
 mod update_function_configuration;
 mod versions;
 
-use std::sync::Arc;
 use std::time::Instant;
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::Value;
@@ -44,6 +43,9 @@ pub(crate) use code::download;
 use self::error::LambdaError;
 use self::request::Call;
 use self::routes::Body;
+use crate::api::error::ApiError;
+use crate::auth::AsCaller;
+use crate::auth::account as owner;
 use crate::server::Server;
 use crate::{body, limits, rest};
 
@@ -74,7 +76,7 @@ impl Reply {
 
 /// Answers a request whose path begins with a version of the API, such as `/2015-03-31/functions`. Every other address
 /// that nothing is at comes here, too.
-pub(crate) async fn handle(State(server): State<Arc<Server>>, request: Request) -> Response {
+pub(crate) async fn handle(AsCaller(server): AsCaller, request: Request) -> Response {
     let path = request.uri().path().to_owned();
     if !begins_with_a_date(&path) {
         return rest::not_found(request.uri()).into_response();
@@ -104,11 +106,27 @@ async fn answer(server: &Server, request: Request, request_id: Uuid) -> Answer {
     let query = parts.uri.query().unwrap_or_default();
     let mut call = Call::decode(members, query, parts.headers, bytes?, json)?;
     call.request_id = request_id.to_string();
+    let action = format!("lambda:{}", route.operation);
+    for named in ["functionName", "resource"] {
+        if let Some(Value::String(text)) = call.fields.value(named) {
+            owner::check_function(&server.caller, &action, text).map_err(ApiError::from)?;
+        }
+    }
     (route.handler)(server, call).await
 }
 
+/// The name of the operation at an address; none if the model has none there.
+pub(crate) fn operation(method: &str, path: &str) -> Option<&'static str> {
+    routes::find(method, path).ok().map(|(route, _)| route.operation)
+}
+
+/// The answer to a request that is not let in.
+pub(crate) fn refusal(error: ApiError) -> Response {
+    respond(Err(error.into()), Uuid::new_v4())
+}
+
 /// Whether the first part of a path looks like `2015-03-31`.
-fn begins_with_a_date(path: &str) -> bool {
+pub(crate) fn begins_with_a_date(path: &str) -> bool {
     let first = path.trim_start_matches('/').split('/').next().unwrap_or_default();
     let digits = |index: usize| index != 4 && index != 7;
     let right = |(index, byte): (usize, u8)| if digits(index) { byte.is_ascii_digit() } else { byte == b'-' };

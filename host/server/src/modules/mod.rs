@@ -4,11 +4,13 @@
 //! to it, and is removed only when no name, version or running call needs it any more (`contents`). What names stand for
 //! is kept in memory for calls (`resolve`): nothing may change a module's records but through [`Modules`].
 
+mod accounts;
 mod alias;
 pub(crate) mod archive;
 mod contents;
 mod error;
 mod grants;
+mod of_account;
 mod resolve;
 #[cfg(test)]
 mod tests;
@@ -31,8 +33,10 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 use crate::limits;
 use crate::secrets::{SecretKey, Secrets};
 
+pub(crate) use accounts::{Accounts, Names};
 pub(crate) use alias::AliasChange;
 pub(crate) use error::ModuleError;
+pub(crate) use of_account::AccountModules;
 pub(crate) use resolve::{ResolveError, Resolved};
 pub(crate) use upload::{Expected, Stored, Update, Upload, check_name};
 pub(crate) use version::Publish;
@@ -67,6 +71,7 @@ pub struct Modules {
     /// Largest upload, in bytes.
     pub(crate) max_bytes: usize,
     secrets: Secrets,
+    accounts: Accounts,
     directories: BTreeMap<String, PathBuf>,
     /// Held by every change of records.
     changes: Arc<Mutex<()>>,
@@ -133,11 +138,17 @@ impl Modules {
             sandbox,
             clock,
             max_bytes,
+            accounts: Accounts::default(),
             directories,
             changes: Arc::default(),
             resolutions: Arc::new(Resolutions::new(contents.let_go())),
             contents,
         })
+    }
+
+    /// Whose names are whose.
+    pub(crate) fn accounts(&self) -> &Accounts {
+        &self.accounts
     }
 
     /// The sandbox that runs modules.

@@ -12,7 +12,7 @@ use stepwell_sandbox::Grants;
 use stepwell_store::{ModuleContent, StoreError};
 use tokio::sync::Notify;
 
-use super::{LATEST, ModuleError, Modules, version_name};
+use super::{LATEST, ModuleError, Modules, Names, version_name};
 use crate::limits;
 
 /// What a call runs. As long as somebody holds it, the content is not removed.
@@ -259,19 +259,24 @@ impl Modules {
         let found = self.get(name, Some(qualifier)).await.map_err(not_found)?;
         let weighted = found.alias.as_ref().and_then(|alias| alias.weighted);
         let number = found.version.as_ref().map(|version| version.number);
-        let first = self.target(found.content().clone(), number).await?;
+        let first = self.target(name, found.content().clone(), number).await?;
         let second = match weighted {
             None => None,
             Some((number, weight)) => {
                 let version = self.store.module_version(name, number).await?.ok_or(ResolveError::NotFound)?;
-                Some((self.target(version.content, Some(number)).await?, weight))
+                Some((self.target(name, version.content, Some(number)).await?, weight))
             }
         };
         Ok(Targets { first, second })
     }
 
-    async fn target(&self, content: ModuleContent, version: Option<u64>) -> Result<Target, ResolveError> {
-        let grants = self.grants(&content.manifest).await?;
+    async fn target(
+        &self,
+        name: &str,
+        content: ModuleContent,
+        version: Option<u64>,
+    ) -> Result<Target, ResolveError> {
+        let grants = self.grants(&Names::of_stored(name), &content.manifest).await?;
         Ok(Target { content, version, grants })
     }
 }

@@ -7,7 +7,7 @@ use stepwell_sandbox::Manifest;
 use stepwell_store::{Changes, ModuleContent, ModuleRecord, ModuleSettings, ModuleVersionRecord};
 
 use super::error::invalid;
-use super::{ModuleError, Modules, grants, revision_id};
+use super::{ModuleError, Modules, Names, grants, revision_id};
 use crate::limits;
 
 /// What is to be stored under a name.
@@ -84,7 +84,8 @@ impl Modules {
     ///
     /// Errors: `Rejected`, `Manifest`, `Invalid`, and what `expected` asks for.
     pub(crate) async fn put(&self, name: &str, upload: Upload) -> Result<Stored, ModuleError> {
-        check_name(name)?;
+        let names = Names::of_stored(name);
+        check_name(names.shown(name).unwrap_or_default())?;
         let Upload { wasm, manifest, settings, publish, expected } = upload;
         // From here on no content is removed: this one is on disk some time before a name points to it.
         let _uploading = self.contents.uploading().await;
@@ -97,7 +98,7 @@ impl Modules {
         };
         let content = self.install(wasm, &manifest).await?;
         let (uploaded, dropped) = (content.sha256.clone(), before.map(|(before, _)| before.latest.sha256));
-        let warnings = self.warnings(&manifest).await?;
+        let warnings = self.warnings(&names, &manifest).await?;
         let stored = self.store_latest(name, content, settings, publish, &expected, warnings).await;
         // What was replaced; or what was uploaded, when something else has changed the module meanwhile.
         self.doom(if stored.is_ok() {
@@ -131,7 +132,7 @@ impl Modules {
             }
             None => grants::stored(&content.manifest)?,
         };
-        let warnings = self.warnings(&manifest).await?;
+        let warnings = self.warnings(&Names::of_stored(name), &manifest).await?;
         self.store_latest(name, content, update.settings, false, &update.expected, warnings).await
     }
 

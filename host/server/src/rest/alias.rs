@@ -1,18 +1,17 @@
 //! `/modules/{name}/aliases`: names for versions.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
-use axum::extract::{Path, Request, State};
+use axum::extract::{Path, Request};
 use axum::http::StatusCode;
 use axum::response::IntoResponse as _;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 use stepwell_store::ModuleAliasRecord;
 
 use super::modules::read;
 use super::{Answer, RestError, answer, created, members};
 use crate::api::arn;
+use crate::auth::AsCaller;
 use crate::modules::{AliasChange, version_name};
 use crate::server::Server;
 
@@ -31,7 +30,7 @@ struct AliasBody {
 
 /// `PUT /modules/{name}/aliases/{alias}`.
 pub(super) async fn put_alias(
-    State(server): State<Arc<Server>>,
+    AsCaller(server): AsCaller,
     Path((name, alias)): Path<(String, String)>,
     request: Request,
 ) -> Answer {
@@ -53,7 +52,7 @@ pub(super) async fn put_alias(
 
 /// `GET /modules/{name}/aliases/{alias}`.
 pub(super) async fn get_alias(
-    State(server): State<Arc<Server>>,
+    AsCaller(server): AsCaller,
     Path((name, alias)): Path<(String, String)>,
 ) -> Answer {
     let record = server.modules.alias(&name, &alias).await?;
@@ -61,7 +60,7 @@ pub(super) async fn get_alias(
 }
 
 /// `GET /modules/{name}/aliases`.
-pub(super) async fn list_aliases(State(server): State<Arc<Server>>, Path(name): Path<String>) -> Answer {
+pub(super) async fn list_aliases(AsCaller(server): AsCaller, Path(name): Path<String>) -> Answer {
     let records = server.modules.aliases(&name).await?;
     let aliases: Vec<Value> = records.iter().map(|record| alias_body(&server, record)).collect();
     Ok(answer(StatusCode::OK, &json!({"aliases": aliases})))
@@ -69,7 +68,7 @@ pub(super) async fn list_aliases(State(server): State<Arc<Server>>, Path(name): 
 
 /// `DELETE /modules/{name}/aliases/{alias}`.
 pub(super) async fn delete_alias(
-    State(server): State<Arc<Server>>,
+    AsCaller(server): AsCaller,
     Path((name, alias)): Path<(String, String)>,
 ) -> Answer {
     server.modules.delete_alias(&name, &alias).await?;

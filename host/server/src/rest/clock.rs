@@ -1,9 +1,8 @@
 //! `/api/clock`: what time it is for workflows, and skipping of virtual time. Real time is only told, never moved.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -13,6 +12,7 @@ use stepwell_executor::{AdvanceError, SkipError, Skipping, VirtualClock};
 use super::modules::read;
 use super::{Answer, RestError, answer, members};
 use crate::api::error::ApiError;
+use crate::auth::AsCaller;
 use crate::server::Server;
 
 /// What `POST` takes: one of the three.
@@ -36,12 +36,12 @@ enum Advance {
 }
 
 /// `GET /api/clock`.
-pub(super) async fn show(State(server): State<Arc<Server>>) -> Answer {
+pub(super) async fn show(AsCaller(server): AsCaller) -> Answer {
     Ok(answer(StatusCode::OK, &describe(&server)))
 }
 
 /// `POST /api/clock/advance`: answers as [`show`] does, once time has been skipped.
-pub(super) async fn advance(State(server): State<Arc<Server>>, request: Request) -> Answer {
+pub(super) async fn advance(AsCaller(server): AsCaller, request: Request) -> Answer {
     let advance = Advance::read(members::read(&read(request).await?)?)?;
     let clock = server.clock.as_virtual().ok_or_else(|| refused(SkipError::Real))?;
     match advance {

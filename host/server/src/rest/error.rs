@@ -21,6 +21,8 @@ pub(crate) enum RestError {
     Invalid(String),
     /// What was asked for does not go with how things are.
     Conflict { code: &'static str, message: String },
+    /// What was named does not exist.
+    Missing { code: &'static str, message: String },
     /// Nothing is at this address.
     NotFound(String),
     /// Not now; the text says why.
@@ -36,6 +38,7 @@ impl axum::response::IntoResponse for RestError {
             RestError::Secret(name, error) => return secret_error(&name, error),
             RestError::Invalid(message) => (StatusCode::BAD_REQUEST, "InvalidRequest", message),
             RestError::Conflict { code, message } => (StatusCode::CONFLICT, code, message),
+            RestError::Missing { code, message } => (StatusCode::NOT_FOUND, code, message),
             RestError::NotFound(path) => {
                 (StatusCode::NOT_FOUND, "NotFound", format!("There is nothing at {path}"))
             }
@@ -51,8 +54,14 @@ fn refusal(status: StatusCode, code: &str, message: &str) -> Response {
 }
 
 fn api_error(error: &ApiError) -> Response {
-    let missing = matches!(error, ApiError::ExecutionDoesNotExist(_));
-    let mut response = answer(if missing { StatusCode::NOT_FOUND } else { error.status() }, &error.to_json());
+    let status = if matches!(error, ApiError::ExecutionDoesNotExist(_)) {
+        StatusCode::NOT_FOUND
+    } else if let ApiError::Access(refused) = error {
+        refused.status()
+    } else {
+        error.status()
+    };
+    let mut response = answer(status, &error.to_json());
     error.add_headers(response.headers_mut());
     response
 }

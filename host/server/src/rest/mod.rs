@@ -7,6 +7,7 @@
 mod alias;
 mod clock;
 mod error;
+mod keys;
 mod members;
 mod modules;
 mod query;
@@ -18,17 +19,19 @@ mod wait;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{delete, get, post, put};
 use serde_json::{Value, json};
 
 use crate::api::execution;
+use crate::auth::AsCaller;
 use crate::limits;
 use crate::server::Server;
 
 pub(crate) use error::RestError;
+pub(crate) use keys::{create_key, list_keys, revoke_key};
 
 type Answer = Result<Response, RestError>;
 
@@ -55,7 +58,7 @@ pub(crate) fn routes() -> Router<Arc<Server>> {
 }
 
 /// `GET /executions/{arn}/log`.
-pub(crate) async fn execution_log(State(server): State<Arc<Server>>, Path(arn): Path<String>) -> Answer {
+pub(crate) async fn execution_log(AsCaller(server): AsCaller, Path(arn): Path<String>) -> Answer {
     let id = execution::find(&server, &arn).await?;
     let lines = server.store.log(id, limits::LOG_RECORDS).await?;
     execution::check_not_removed(&server, id, &arn).await?;
@@ -75,13 +78,18 @@ pub(crate) async fn execution_log(State(server): State<Arc<Server>>, Path(arn): 
 }
 
 /// `GET /healthz`: 503 once the store acknowledges nothing any more.
-pub(crate) async fn health(State(server): State<Arc<Server>>) -> Response {
+pub(crate) async fn health(AsCaller(server): AsCaller) -> Response {
     let (status, word, reason) = match server.store.fatal().reason() {
         None => (StatusCode::OK, "ok", None),
         Some(reason) => (StatusCode::SERVICE_UNAVAILABLE, "failed", Some(reason)),
     };
-    let mut body =
-        json!({"status": word, "version": env!("CARGO_PKG_VERSION"), "store": server.store.describe()});
+    let mut body = json!({"status": word});
+    if server.auth.is_required() {
+        // Whoever reaches this server may ask for its health, and be told no more than that.
+        return answer(status, &body);
+    }
+    body["version"] = json!(env!("CARGO_PKG_VERSION"));
+    body["store"] = json!(server.store.describe());
     body["clock"] = json!(clock::mode(server.clock.as_virtual()));
     if let Some(reason) = reason {
         body["reason"] = json!(reason);

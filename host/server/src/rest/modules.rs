@@ -1,8 +1,6 @@
 //! `/modules`: uploads, look-up, removal, manifests.
 
-use std::sync::Arc;
-
-use axum::extract::{Path, Request, State};
+use axum::extract::{Path, Request};
 use axum::http::{StatusCode, Uri};
 use axum::response::IntoResponse as _;
 use serde_json::{Value, json};
@@ -10,13 +8,14 @@ use serde_json::{Value, json};
 use super::{Answer, RestError, answer, created, query};
 use crate::api::arn;
 use crate::api::error::ApiError;
+use crate::auth::AsCaller;
 use crate::modules::{FoundModule, Stored, Upload, archive, check_name};
 use crate::server::Server;
 use crate::{body, limits};
 
 /// `PUT /modules/{name}`: a WebAssembly file, or a zip archive with one and maybe its manifest, `stepwell.json`.
 pub(super) async fn put_module(
-    State(server): State<Arc<Server>>,
+    AsCaller(server): AsCaller,
     Path(name): Path<String>,
     request: Request,
 ) -> Answer {
@@ -37,35 +36,27 @@ pub(super) async fn put_module(
 }
 
 /// `GET /modules/{name}`, `GET /modules/{name}?qualifier=`.
-pub(super) async fn get_module(
-    State(server): State<Arc<Server>>,
-    Path(name): Path<String>,
-    uri: Uri,
-) -> Answer {
+pub(super) async fn get_module(AsCaller(server): AsCaller, Path(name): Path<String>, uri: Uri) -> Answer {
     let [qualifier] = query::read(&uri, ["qualifier"])?;
     let found = server.modules.get(&name, qualifier.as_deref()).await?;
     Ok(answer(StatusCode::OK, &module(&server, &found)))
 }
 
 /// `GET /modules`.
-pub(super) async fn list_modules(State(server): State<Arc<Server>>) -> Answer {
+pub(super) async fn list_modules(AsCaller(server): AsCaller) -> Answer {
     let records = server.modules.list().await?;
     let modules = records.into_iter().map(|record| module(&server, &FoundModule::latest(record)));
     Ok(answer(StatusCode::OK, &json!({"modules": modules.collect::<Vec<Value>>()})))
 }
 
 /// `DELETE /modules/{name}`: with its versions and aliases.
-pub(super) async fn delete_module(State(server): State<Arc<Server>>, Path(name): Path<String>) -> Answer {
+pub(super) async fn delete_module(AsCaller(server): AsCaller, Path(name): Path<String>) -> Answer {
     server.modules.delete(&name).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 /// `GET /modules/{name}/manifest`, also with `?qualifier=`.
-pub(super) async fn get_manifest(
-    State(server): State<Arc<Server>>,
-    Path(name): Path<String>,
-    uri: Uri,
-) -> Answer {
+pub(super) async fn get_manifest(AsCaller(server): AsCaller, Path(name): Path<String>, uri: Uri) -> Answer {
     let [qualifier] = query::read(&uri, ["qualifier"])?;
     let found = server.modules.get(&name, qualifier.as_deref()).await?;
     Ok(answer(StatusCode::OK, &manifest_of(&found)))
@@ -73,7 +64,7 @@ pub(super) async fn get_manifest(
 
 /// `PUT /modules/{name}/manifest`: what `$LATEST` may reach from now on.
 pub(super) async fn put_manifest(
-    State(server): State<Arc<Server>>,
+    AsCaller(server): AsCaller,
     Path(name): Path<String>,
     request: Request,
 ) -> Answer {

@@ -1,20 +1,18 @@
 //! `/secrets`: values that can be set and deleted, never read. No value may be logged or quoted here.
 
-use std::sync::Arc;
-
-use axum::extract::{Path, Request, State};
+use axum::extract::{Path, Request};
 use axum::http::StatusCode;
 use axum::response::IntoResponse as _;
 use serde_json::{Value, json};
 
 use super::modules::read;
 use super::{Answer, RestError, answer, created};
+use crate::auth::AsCaller;
 use crate::secrets::SecretStored;
-use crate::server::Server;
 
 /// `PUT /secrets/{name}`: the body is the value, byte for byte.
 pub(super) async fn put_secret(
-    State(server): State<Arc<Server>>,
+    AsCaller(server): AsCaller,
     Path(name): Path<String>,
     request: Request,
 ) -> Answer {
@@ -25,13 +23,13 @@ pub(super) async fn put_secret(
 }
 
 /// `GET /secrets`: names and dates.
-pub(super) async fn list_secrets(State(server): State<Arc<Server>>) -> Answer {
-    let secrets: Vec<Value> = server.modules.secrets().list().await?.iter().map(secret).collect();
+pub(super) async fn list_secrets(AsCaller(server): AsCaller) -> Answer {
+    let secrets: Vec<Value> = server.modules.list_secrets().await?.iter().map(secret).collect();
     Ok(answer(StatusCode::OK, &json!({"secrets": secrets})))
 }
 
 /// `DELETE /secrets/{name}`.
-pub(super) async fn delete_secret(State(server): State<Arc<Server>>, Path(name): Path<String>) -> Answer {
+pub(super) async fn delete_secret(AsCaller(server): AsCaller, Path(name): Path<String>) -> Answer {
     let deleted = server.modules.delete_secret(&name).await;
     deleted.map_err(|error| RestError::Secret(name, error))?;
     Ok(StatusCode::NO_CONTENT.into_response())

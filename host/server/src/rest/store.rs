@@ -4,10 +4,7 @@
 //! fails on its way breaks the connection, and what has arrived lacks its end mark: an import refuses it. It must never
 //! make commits wait for whoever reads.
 
-use std::sync::Arc;
-
 use axum::body::{Body, Bytes};
-use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::stream;
@@ -15,10 +12,10 @@ use stepwell_store::transfer::{Export, TransferError};
 
 use super::{Answer, RestError};
 use crate::api::error::ApiError;
-use crate::server::Server;
+use crate::auth::AsCaller;
 
 /// `GET /api/store/export`. 409 while another one is under way.
-pub(crate) async fn export(State(server): State<Arc<Server>>) -> Answer {
+pub(crate) async fn export(AsCaller(server): AsCaller) -> Answer {
     let Some(recorder) = &server.recorder else {
         return Err(RestError::NotFound("/api/store/export".to_owned()));
     };

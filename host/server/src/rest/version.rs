@@ -1,8 +1,6 @@
 //! `/modules/{name}/versions`: publishing, look-up, removal.
 
-use std::sync::Arc;
-
-use axum::extract::{Path, Request, State};
+use axum::extract::{Path, Request};
 use axum::http::StatusCode;
 use axum::response::IntoResponse as _;
 use serde::Deserialize;
@@ -10,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::modules::{module, read};
 use super::{Answer, answer, created, members};
+use crate::auth::AsCaller;
 use crate::modules::{FoundModule, ModuleError, Publish};
-use crate::server::Server;
 
 /// What `POST` takes; all members may be missing.
 #[derive(Deserialize)]
@@ -25,7 +23,7 @@ struct PublishBody {
 
 /// `POST /modules/{name}/versions`: 201 and the new version, or 200 and the newest when nothing has changed since.
 pub(super) async fn publish(
-    State(server): State<Arc<Server>>,
+    AsCaller(server): AsCaller,
     Path(name): Path<String>,
     request: Request,
 ) -> Answer {
@@ -39,7 +37,7 @@ pub(super) async fn publish(
 }
 
 /// `GET /modules/{name}/versions`: without `$LATEST`.
-pub(super) async fn list_versions(State(server): State<Arc<Server>>, Path(name): Path<String>) -> Answer {
+pub(super) async fn list_versions(AsCaller(server): AsCaller, Path(name): Path<String>) -> Answer {
     let latest = server.modules.get(&name, None).await?.module;
     let versions: Vec<Value> = server
         .modules
@@ -55,7 +53,7 @@ pub(super) async fn list_versions(State(server): State<Arc<Server>>, Path(name):
 
 /// `DELETE /modules/{name}/versions/{number}`: refused while an alias points to it.
 pub(super) async fn delete_version(
-    State(server): State<Arc<Server>>,
+    AsCaller(server): AsCaller,
     Path((name, number)): Path<(String, String)>,
 ) -> Answer {
     let Ok(number) = number.parse() else {

@@ -1,25 +1,20 @@
 //! `GET /api/executions/{arn}/wait?timeout=SECONDS`: DescribeExecution that answers once the execution has ended, or
 //! when the time is over. The seconds are real ones, also where workflows have virtual time.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::http::{StatusCode, Uri};
 use stepwell_executor::WaitError;
 
 use super::{Answer, RestError, answer, query};
 use crate::api::error::ApiError;
 use crate::api::{describe_execution, execution};
+use crate::auth::AsCaller;
 use crate::limits;
-use crate::server::Server;
 
 /// Waits; a server that stops lets everybody go with what is known then.
-pub(super) async fn wait_for_end(
-    State(server): State<Arc<Server>>,
-    Path(arn): Path<String>,
-    uri: Uri,
-) -> Answer {
+pub(super) async fn wait_for_end(AsCaller(server): AsCaller, Path(arn): Path<String>, uri: Uri) -> Answer {
     let [timeout] = query::read(&uri, ["timeout"])?;
     let timeout = timeout.map_or(Ok(limits::WAIT), |text| seconds(&text))?;
     let id = execution::find(&server, &arn).await?;

@@ -10,9 +10,12 @@ use std::sync::{Mutex, PoisonError};
 use chacha20poly1305::aead::rand_core::RngCore as _;
 use chacha20poly1305::aead::{KeyInit as _, OsRng};
 use chacha20poly1305::{Key, XChaCha20Poly1305};
+use stepwell_store::StoreLocation;
 
 /// Length of the key, in bytes.
 const KEY_BYTES: usize = 32;
+/// The name of the file beside the data.
+const FILE: &str = "secret.key";
 /// Longest file that is read as a key, in bytes: 64 hexadecimal digits and line ends.
 const FILE_BYTES: usize = 128;
 
@@ -61,6 +64,24 @@ impl SecretKey {
             ));
         };
         Ok(SecretKey { source: Source::File(path), cipher: Mutex::new(Some(cipher)) })
+    }
+
+    /// The key of a store: in the file that was named, or in one beside the data, or in memory with the store.
+    ///
+    /// # Errors
+    /// When the named file cannot be read, or holds no key.
+    pub(crate) fn of_store(store: &StoreLocation, named: Option<&Path>) -> Result<SecretKey, String> {
+        match (named, store) {
+            (Some(file), _) => {
+                SecretKey::from_file(file.to_owned()).map_err(|reason| format!("--secret-key-file: {reason}"))
+            }
+            (None, StoreLocation::Sled(directory)) => Ok(SecretKey::made_in(directory.join(FILE))),
+            // The file has its companions beside it.
+            (None, StoreLocation::Redb(file)) => {
+                Ok(SecretKey::made_in(file.parent().unwrap_or(Path::new("")).join(FILE)))
+            }
+            (None, StoreLocation::Memory) => Ok(SecretKey::in_memory()),
+        }
     }
 
     /// What seals and opens. `may_make` says that no secret is stored yet. Errors: in words for the operator.

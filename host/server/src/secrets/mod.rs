@@ -1,37 +1,30 @@
 //! Secrets: values that modules are given by name and that nobody can read back.
 //!
-//! A value is sealed with XChaCha20-Poly1305 under the server's key before it reaches the store: a random nonce for each
-//! value, and its name as associated data, so that no value can be put under another name. Values must never be in
-//! answers, logs, history or `Debug` output.
+//! A value is sealed (`seal`) before it reaches the store, with its name, so that it cannot be put under another one.
+//! Values must never be in answers, logs, history or `Debug` output.
 
 mod key;
+mod seal;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
 
-use chacha20poly1305::aead::rand_core::RngCore as _;
-use chacha20poly1305::aead::{Aead as _, OsRng, Payload};
-use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use stepwell_asl::Timestamp;
 use stepwell_executor::Clock;
 use stepwell_store::{SecretRecord, Store, StoreError};
 
 pub use key::SecretKey;
+pub(crate) use seal::{Seal, Sealed};
 
 use crate::limits;
 use crate::modules::BrokenOff;
-
-/// How values are sealed, as records say it.
-const SCHEME: &str = "xchacha20poly1305";
-/// Length of a nonce, in bytes.
-const NONCE_BYTES: usize = 24;
 
 /// The secrets of this server.
 #[derive(Clone)]
 pub(crate) struct Secrets {
     store: Store,
-    key: Arc<SecretKey>,
+    seal: Seal,
     clock: Arc<dyn Clock>,
 }
 
@@ -97,32 +90,24 @@ pub(crate) enum SecretError {
 impl Secrets {
     /// The secrets of a store, under a key.
     pub(crate) fn new(store: Store, key: SecretKey, clock: Arc<dyn Clock>) -> Secrets {
-        Secrets { store, key: Arc::new(key), clock }
+        Secrets { seal: Seal::new(store.clone(), key), store, clock }
     }
 
-    /// Seals and stores a value. Errors: `Invalid`, `Key`, `Store`.
+    /// What seals the values; access keys are sealed by the same.
+    pub(crate) fn seal(&self) -> &Seal {
+        &self.seal
+    }
+
+    /// Seals and stores a value, under a name with its account before a colon or without. Errors: `Invalid`, `Key`, `Store`.
     pub(crate) async fn put(&self, name: &str, value: Vec<u8>) -> Result<SecretStored, SecretError> {
-        check_name(name)?;
+        check_name(name.rsplit(':').next().unwrap_or_default())?;
         let value = check_value(value)?;
-        let unused = self.store.secrets(None, 1).await?.is_empty();
-        let cipher = self.key.cipher(unused).map_err(SecretError::Key)?;
+        let Sealed { scheme, nonce, bytes: sealed } = self.seal.seal(name, &value.0).await?;
         let before = self.store.secret(name).await?;
-        let mut nonce = [0_u8; NONCE_BYTES];
-        OsRng.fill_bytes(&mut nonce);
-        let payload = Payload { msg: value.0.as_bytes(), aad: name.as_bytes() };
-        let sealed = cipher
-            .encrypt(XNonce::from_slice(&nonce), payload)
-            .map_err(|_| SecretError::Key("the value cannot be sealed".to_owned()))?;
         let now = self.clock.now();
         let created_at = before.as_ref().map_or(now, |before| before.created_at);
-        let record = SecretRecord {
-            name: name.to_owned(),
-            scheme: SCHEME.to_owned(),
-            nonce: nonce.to_vec(),
-            sealed,
-            created_at,
-            updated_at: now,
-        };
+        let record =
+            SecretRecord { name: name.to_owned(), scheme, nonce, sealed, created_at, updated_at: now };
         self.store.put_secret(&record).await?;
         tracing::info!(name, "secret set");
         Ok(SecretStored { name: record.name, created_at, updated_at: now, new: before.is_none() })
@@ -131,14 +116,8 @@ impl Secrets {
     /// Opens a secret. Errors: `Missing`, `Sealed`, `Key`, `Store`.
     pub(crate) async fn open(&self, name: &str) -> Result<SecretValue, SecretError> {
         let record = self.store.secret(name).await?.ok_or(SecretError::Missing)?;
-        if record.scheme != SCHEME || record.nonce.len() != NONCE_BYTES {
-            return Err(SecretError::Sealed);
-        }
-        let cipher: XChaCha20Poly1305 = self.key.cipher(false).map_err(SecretError::Key)?;
-        let payload = Payload { msg: &record.sealed, aad: name.as_bytes() };
-        let value = cipher.decrypt(XNonce::from_slice(&record.nonce), payload);
-        let value = value.map_err(|_| SecretError::Sealed)?;
-        String::from_utf8(value).map(SecretValue).map_err(|_| SecretError::Sealed)
+        let value = self.seal.open(name, &record.scheme, &record.nonce, &record.sealed)?;
+        Ok(SecretValue(value))
     }
 
     /// Names and dates of all secrets.
@@ -171,7 +150,7 @@ impl Secrets {
 }
 
 /// The names that a manifest can give. Errors: `Invalid`.
-fn check_name(name: &str) -> Result<(), SecretError> {
+pub(crate) fn check_name(name: &str) -> Result<(), SecretError> {
     let right = (1..=limits::SECRET_NAME_CHARACTERS).contains(&name.len())
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
     let reason = "the name of a secret has 1 to 64 letters, digits, - or _";

@@ -3,6 +3,7 @@
 //! Records are MessagePack maps with field names, so a later release can add fields with a serde default and
 //! still read what this one wrote; the journal's, which are many, have no names and grow at the end only. Nothing here may change the meaning of a stored field.
 
+mod access_key;
 mod changes;
 mod checkpoint;
 mod execution;
@@ -18,6 +19,7 @@ mod stranded;
 mod tracked;
 mod verify;
 
+pub use access_key::AccessKeyRecord;
 pub use changes::Changes;
 pub use execution::{ExecutionId, ExecutionSummary, LogLine, StartRecord};
 pub use load::{Loaded, Standing};

@@ -22,6 +22,8 @@ pub(super) const VERSIONS: Space = Space::new(b'v');
 pub(super) const ALIASES: Space = Space::new(b'a');
 /// Secrets: name -> `SecretRecord`.
 pub(super) const SECRETS: Space = Space::new(b'k');
+/// Access keys: id -> `AccessKeyRecord`.
+pub(super) const ACCESS_KEYS: Space = Space::new(b'u');
 /// Names of executions: ARN -> execution id.
 pub(super) const NAMES: Space = Space::new(b'n');
 /// Checkpoints: execution id -> `Standing`. It may lag behind the journal, and be missing where that tells all.
@@ -43,13 +45,14 @@ pub(super) const WAKES: Space = Space::new(b't');
 pub(super) const CLOSED: Space = Space::new(b'r');
 
 /// All spaces in use. Whoever adds one also adds its check (`verify`).
-pub(super) const KNOWN: [Space; 16] = [
+pub(super) const KNOWN: [Space; 17] = [
     MACHINES,
     DEFINITIONS,
     MODULES,
     VERSIONS,
     ALIASES,
     SECRETS,
+    ACCESS_KEYS,
     NAMES,
     CHECKPOINTS,
     PARTS,

@@ -86,7 +86,7 @@ pub(crate) fn run(output: &mut Output, args: StoreArgs) -> Result<(), Failure> {
 }
 
 /// Opens a store that is there, does something with it, and closes it.
-async fn with_store<T>(
+pub(super) async fn with_store<T>(
     arg: &StoreArg,
     work: impl AsyncFnOnce(&Arc<dyn Backend>) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
@@ -107,7 +107,7 @@ async fn with_store<T>(
 }
 
 /// Opens or creates a store.
-async fn open(location: &StoreLocation) -> Result<Arc<dyn Backend>, Failure> {
+pub(super) async fn open(location: &StoreLocation) -> Result<Arc<dyn Backend>, Failure> {
     if *location == StoreLocation::Memory {
         return Err(no_files());
     }
@@ -119,7 +119,7 @@ async fn open(location: &StoreLocation) -> Result<Arc<dyn Backend>, Failure> {
 }
 
 /// Closes a store; a failure before matters more than one of closing.
-async fn finish<T>(backend: &Arc<dyn Backend>, outcome: Result<T, Failure>) -> Result<T, Failure> {
+pub(super) async fn finish<T>(backend: &Arc<dyn Backend>, outcome: Result<T, Failure>) -> Result<T, Failure> {
     let closed = backend.close().await;
     let done = outcome?;
     closed.map_err(|error| not_done(&format!("cannot close the store: {error}")))?;
@@ -133,7 +133,7 @@ fn no_files() -> Failure {
 }
 
 /// Something other than the command line is the reason.
-fn not_done(message: &str) -> Failure {
+pub(super) fn not_done(message: &str) -> Failure {
     Failure::NotSucceeded { message: message.to_owned(), hint: None }
 }
 
@@ -161,7 +161,7 @@ fn transfer_failed(arg: &StoreArg, flag: &str, file: &Path, error: &TransferErro
 }
 
 /// Refuses a store that an import has left unfinished.
-async fn check_whole(arg: &StoreArg, backend: &Arc<dyn Backend>) -> Result<(), Failure> {
+pub(super) async fn check_whole(arg: &StoreArg, backend: &Arc<dyn Backend>) -> Result<(), Failure> {
     let whole = transfer::check_whole(&**backend).await;
     whole.map_err(|error| transfer_failed(arg, "--store", Path::new(""), &error))
 }

@@ -91,6 +91,7 @@ fn holds(space: Space) -> &'static str {
         b'v' => "versions of modules",
         b'a' => "aliases of modules",
         b'k' => "secrets",
+        b'u' => "access keys",
         b'n' => "names of executions",
         b'j' => "history",
         b'c' | b'p' => "checkpoints",

@@ -149,6 +149,28 @@ async fn two_changes_of_one_module_exclude_each_other() {
 }
 
 #[tokio::test]
+async fn access_keys_are_stored_by_id_and_stay_when_revoked() {
+    let store = store();
+    let mut record = crate::AccessKeyRecord {
+        id: "AKIAAAAAAAAAAAAAAAAA".into(),
+        account: "123456789012".into(),
+        policies: vec!["read".into()],
+        description: String::new(),
+        scheme: "s".into(),
+        nonce: vec![1],
+        sealed: vec![2],
+        created_at: Timestamp(1),
+        expires_at: None,
+        revoked_at: None,
+    };
+    store.put_access_key(&record).await.unwrap();
+    record.revoked_at = Some(Timestamp(2));
+    store.put_access_key(&record).await.unwrap();
+    assert_eq!(store.access_keys(None, 10).await.unwrap(), std::slice::from_ref(&record));
+    assert!(store.access_keys(Some(&record.id), 10).await.unwrap().is_empty());
+}
+
+#[tokio::test]
 async fn secrets_are_stored_by_name() {
     let store = store();
     let record = super::super::SecretRecord {

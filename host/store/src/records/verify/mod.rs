@@ -127,6 +127,7 @@ pub async fn check_records(
     check.definitions().await?;
     check.modules().await?;
     check.secrets().await?;
+    check.access_keys().await?;
     check.fences().await?;
     check.unknown_spaces().await?;
     Ok(check.found)

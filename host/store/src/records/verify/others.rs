@@ -1,8 +1,9 @@
-//! Records that belong to no execution: machines and their definitions, modules, secrets, the epochs of shards.
+//! Records that belong to no execution: machines and their definitions, modules, secrets, access keys, the epochs of shards.
 
 use super::{Check, Pages, ProblemKind};
 use crate::batch::{Key, Space, epoch_of};
 use crate::error::StoreError;
+use crate::records::access_key::AccessKeyRecord;
 use crate::records::machine::MachineRecord;
 use crate::records::module::{ModuleAliasRecord, ModuleRecord, ModuleVersionRecord};
 use crate::records::secret::SecretRecord;
@@ -63,6 +64,11 @@ impl Check<'_> {
     /// Secrets, as they are sealed.
     pub(super) async fn secrets(&mut self) -> Result<(), StoreError> {
         self.each(space::SECRETS, |record: &SecretRecord| (record.name.clone().into(), None)).await
+    }
+
+    /// Access keys, their secrets as they are sealed.
+    pub(super) async fn access_keys(&mut self) -> Result<(), StoreError> {
+        self.each(space::ACCESS_KEYS, |record: &AccessKeyRecord| (record.id.clone().into(), None)).await
     }
 
     /// The epochs of shards.

@@ -1,0 +1,47 @@
+//! Which operation a request asks for, before anything of its body is read.
+//!
+//! It must see what the router and the tables of both APIs see: the same header, the same path.
+
+use axum::extract::{MatchedPath, Request};
+
+use super::policy::{self, LAMBDA, Needs, STATES, Service};
+use crate::{api, lambda};
+
+/// An operation.
+#[derive(Clone, Debug)]
+pub(crate) struct Operation {
+    pub(crate) service: Service,
+    /// As the service calls it.
+    pub(crate) name: String,
+    pub(crate) needs: Needs,
+}
+
+impl Operation {
+    /// What a request asks for; none of what anybody may know, such as the server's health.
+    pub(crate) fn of(request: &Request) -> Option<Operation> {
+        let path = request.uri().path();
+        let matched = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+        let (service, name, needs) = match matched {
+            Some("/healthz") => return None,
+            Some("/") => {
+                let name = api::operation(request.headers());
+                (Service::States, name.to_owned(), policy::needs(&STATES, name))
+            }
+            Some(matched) => {
+                let (name, needs) = policy::endpoint(request.method(), matched);
+                (Service::Stepwell, name.to_owned(), needs)
+            }
+            None if lambda::begins_with_a_date(path) => {
+                let name = lambda::operation(request.method().as_str(), path).unwrap_or("Unknown");
+                (Service::Lambda, name.to_owned(), policy::needs(&LAMBDA, name))
+            }
+            None => (Service::Stepwell, "Unknown".to_owned(), policy::endpoint(request.method(), "").1),
+        };
+        Some(Operation { service, name, needs })
+    }
+
+    /// As policies of AWS name it: `states:StartExecution`.
+    pub(crate) fn action(&self) -> String {
+        format!("{}:{}", self.service.name(), self.name)
+    }
+}
