@@ -3,7 +3,7 @@
 //! The client commands speak the same HTTP API as any AWS client (AWS JSON 1.0, plus `/modules`, `/secrets`, `/jsonata`
 //! and the execution log), so this folder must never reach into the executor, the store or the sandbox: what the CLI can do, a script
 //! with `curl` can do too. Only what is done without a server uses the sandbox itself (`module run`,
-//! `module inspect`) or opens a store itself (`store`). `serve` is only *described* here ([`ServeArgs`]); `main` runs it.
+//! `module inspect`) or opens a store itself (`store`, and `key` with `--store`). `serve` is only *described* here ([`ServeArgs`]); `main` runs it.
 
 mod arn;
 mod client;
