@@ -21,7 +21,6 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
-use tokio_rustls::TlsAcceptor;
 
 use crate::auth::access::{self, Asks};
 use crate::cli::serve_args::{NamedDirectory, ServeArgs};
@@ -72,7 +71,7 @@ async fn serve_until_signal(args: &ServeArgs) -> anyhow::Result<()> {
         .with_context(|| format!("cannot listen on {}: choose another address with --listen", args.listen))?;
     let address = listener.local_addr().context("cannot read the address that was bound")?;
     // Before the store is opened: what is wrong with these files is quickly said.
-    let tls = tls(args)?;
+    let tls = listen::tls(args)?;
     let data = Data::open(args).await?;
     let served = async {
         let server = data.server(args, address).await?;
@@ -338,16 +337,6 @@ impl Signals {
             _ = self.interrupt.recv() => "SIGINT",
             _ = self.terminate.recv() => "SIGTERM",
         }
-    }
-}
-
-/// TLS, if it is asked for.
-fn tls(args: &ServeArgs) -> anyhow::Result<Option<TlsAcceptor>> {
-    match (&args.tls_cert, &args.tls_key) {
-        (Some(certificate), Some(key)) => Ok(Some(listen::acceptor(certificate, key)?)),
-        (None, None) => Ok(None),
-        (Some(_), None) => Err(anyhow!("--tls-cert: its key is missing, give --tls-key FILE")),
-        (None, Some(_)) => Err(anyhow!("--tls-key: its certificate is missing, give --tls-cert FILE")),
     }
 }
 

@@ -21,7 +21,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::limits;
 
-pub(crate) use tls::acceptor;
+pub(crate) use tls::tls;
 
 /// Where to listen, and how.
 pub(crate) struct Listening {

@@ -5,11 +5,14 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use anyhow::anyhow;
 use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::{Error as PemError, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::TlsAcceptor;
+
+use crate::cli::serve_args::ServeArgs;
 
 /// The name of HTTP/2 in handshakes.
 pub(super) const HTTP2: &[u8] = b"h2";
@@ -17,7 +20,7 @@ const HTTP1: &[u8] = b"http/1.1";
 
 /// Why there is no TLS.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum TlsError {
+enum TlsError {
     /// A file that cannot be used.
     #[error("{flag} {}: {reason}", path.display())]
     File {
@@ -31,8 +34,18 @@ pub(crate) enum TlsError {
     Pair { certificate: PathBuf, key: PathBuf, source: rustls::Error },
 }
 
+/// TLS, if it is asked for.
+pub(crate) fn tls(args: &ServeArgs) -> anyhow::Result<Option<TlsAcceptor>> {
+    match (&args.tls_cert, &args.tls_key) {
+        (Some(certificate), Some(key)) => Ok(Some(acceptor(certificate, key)?)),
+        (None, None) => Ok(None),
+        (Some(_), None) => Err(anyhow!("--tls-cert: its key is missing, give --tls-key FILE")),
+        (None, Some(_)) => Err(anyhow!("--tls-key: its certificate is missing, give --tls-cert FILE")),
+    }
+}
+
 /// Reads certificate and key. Errors: in words for the operator.
-pub(crate) fn acceptor(certificate: &Path, key: &Path) -> Result<TlsAcceptor, TlsError> {
+fn acceptor(certificate: &Path, key: &Path) -> Result<TlsAcceptor, TlsError> {
     let of_certificate = |reason| file("--tls-cert", certificate, reason);
     let chain = CertificateDer::pem_file_iter(certificate)
         .and_then(Iterator::collect::<Result<Vec<CertificateDer<'static>>, PemError>>)
