@@ -109,12 +109,11 @@ fn start_until_refused(population: &mut Population) -> (Vec<String>, String) {
                 let status = population.server.wait_for_end();
                 let said = population.server.output();
                 assert!(!said.contains("panicked"), "{status}: {said}");
-                let last = said.lines().last().unwrap_or_default().to_owned();
-                assert!(
-                    last.starts_with("stepwell:") && last.to_lowercase().contains("too large"),
-                    "{status}: {said}"
-                );
-                return (acknowledged, last);
+                // A commit that failed with it may be logged behind.
+                let reason =
+                    said.lines().rev().find(|line| line.starts_with("stepwell:")).unwrap_or_default();
+                assert!(reason.to_lowercase().contains("too large"), "{status}: {said}");
+                return (acknowledged, reason.to_owned());
             }
         }
     }
