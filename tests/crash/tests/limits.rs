@@ -3,7 +3,7 @@
 //! It waits, refuses, or ends with the reason; nothing acknowledged is lost, and it works again when there is enough.
 
 use serde_json::json;
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 use stepwell_crash::engine::{ENGINES, Engine};
 use stepwell_crash::machines::Kind;
@@ -32,9 +32,12 @@ fn a_server_without_descriptors_loses_nothing_and_works_again() {
     setup.wrapper = words(&["prlimit", &format!("--nofile={DESCRIPTORS}:{DESCRIPTORS}")]);
     let mut population = Population::new(setup);
     let endpoint = population.server.client().endpoint().trim_start_matches("http://").to_owned();
+    let endpoint: SocketAddr = endpoint.parse().expect("an address");
     // Their timers fire while there is no descriptor left; no tasks, which may fail for want of one.
     let arns = sleepers(&population.server.client(), 1, 20);
-    let idle: Vec<TcpStream> = (0..CONNECTIONS).map_while(|_| TcpStream::connect(&endpoint).ok()).collect();
+    // Once the server accepts no more, and the system's queue is full, a connection is not made.
+    let connect = |_| TcpStream::connect_timeout(&endpoint, Duration::from_secs(1)).ok();
+    let idle: Vec<TcpStream> = (0..CONNECTIONS).map_while(connect).collect();
     announce(&format!("descriptors: {} idle connections", idle.len()));
     // The time in which that happens; nothing is synchronised by it.
     std::thread::sleep(Duration::from_secs(2));
