@@ -39,12 +39,12 @@ pub use server::{Identity, Server};
 pub fn main() -> ExitCode {
     let mut arguments: Vec<OsString> = std::env::args_os().collect();
     if arguments.get(1).is_some_and(|argument| argument == compile::ARGUMENT) {
-        return exit_code(compile::run());
+        return exit_code(&compile::run());
     }
     if let [_, argument, directory] = &arguments[..]
         && argument == jsonata_child::ARGUMENT
     {
-        return exit_code(jsonata_child::run(directory.into()));
+        return exit_code(&jsonata_child::run(directory.into()));
     }
     if arguments.len() <= 1 {
         arguments = vec!["stepwell".into(), "serve".into()];
@@ -57,9 +57,6 @@ pub fn main() -> ExitCode {
 }
 
 /// How the server's own program ends as a process that compiles.
-fn exit_code(compiled: std::io::Result<()>) -> ExitCode {
-    match compiled {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::FAILURE,
-    }
+fn exit_code(compiled: &std::io::Result<()>) -> ExitCode {
+    if compiled.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -1,4 +1,5 @@
-//! One keep-alive connection to a server: hyper's own, without a pool, redirects or retries around it.
+//! One keep-alive connection to a server: hyper's own, without a pool, redirects or retries around it. One that the
+//! server has closed meanwhile, because it was idle, is made anew.
 //!
 //! It must be cheap: the clients share the machine with the server that they measure.
 
@@ -19,6 +20,7 @@ const ANSWER_LIMIT: Duration = Duration::from_mins(2);
 
 /// One connection, one request at a time.
 pub struct Connection {
+    address: SocketAddr,
     sender: SendRequest<Full<Bytes>>,
     host: HeaderValue,
     driver: AbortHandle,
@@ -44,7 +46,7 @@ impl Connection {
         // It ends with the sender; what breaks it breaks the request that waits for it.
         let driver = tokio::spawn(connection).abort_handle();
         let host = HeaderValue::from_str(&address.to_string())?;
-        Ok(Connection { sender, host, driver })
+        Ok(Connection { address, sender, host, driver })
     }
 
     /// Sends a request and reads the whole answer.
@@ -55,6 +57,9 @@ impl Connection {
         headers: &[(&'static str, &'static str)],
         body: Bytes,
     ) -> anyhow::Result<Reply> {
+        if self.sender.is_closed() {
+            *self = Connection::open(self.address).await?;
+        }
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = method;
         *request.uri_mut() = path.parse()?;
