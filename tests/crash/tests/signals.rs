@@ -39,16 +39,21 @@ fn run_on(engine: Engine, test: &str, run: &impl Fn(&mut Population, &mut Rng)) 
 
 #[test]
 fn a_server_that_stood_still_goes_on_and_its_timers_fire_once() {
-    let pause = Duration::from_secs(if long_form() { 60 } else { 3 });
     on_each_engine("sigstop", |population, random| {
         let client = population.server.client();
         let arns = sleepers(&client, NAP_SECONDS, 20);
+        if long_form() {
+            // Without calls: the minute counts for their time limits, because it passes for everyone else.
+            population.server.pause();
+            std::thread::sleep(Duration::from_mins(1));
+            population.server.resume();
+        }
         let before = Duration::from_millis(random.u64(20..400));
         population.under_load(EXECUTIONS, random, |server| {
             std::thread::sleep(before);
             server.pause();
             // The time that it must not notice; nothing is synchronised by it.
-            std::thread::sleep(pause);
+            std::thread::sleep(Duration::from_secs(3));
             server.resume();
         });
         for arn in &arns {
