@@ -44,9 +44,10 @@ impl Room {
         self.owed_bytes = 0;
     }
 
-    /// Whether so much is owed that the engine should sync: the reserve covers it whoever else writes meanwhile.
+    /// Whether so much is owed that the engine should sync: the reserve covers it whoever else writes meanwhile. Without
+    /// a reserve nobody has asked for that, and a sync for each commit would be its price.
     pub(super) fn owes_much(&self) -> bool {
-        self.owed_bytes > 0 && self.owed_bytes >= self.reserve_bytes / 2
+        self.reserve_bytes > 0 && self.owed_bytes > 0 && self.owed_bytes >= self.reserve_bytes / 2
     }
 
     /// Whether the engine may write what is owed.
