@@ -16,10 +16,12 @@ mod limits;
 mod listen;
 mod logging;
 mod modules;
+mod profile;
 mod rest;
 mod secrets;
 mod serve;
 mod server;
+mod throttle;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

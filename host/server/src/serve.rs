@@ -244,7 +244,8 @@ impl Data {
         let identity =
             Identity { account: args.identity.account.clone(), region: args.identity.region.clone() };
         let server = Server::new(store, executor, modules, calls, jsonata, clock, identity);
-        Ok(server.with_recorder(Arc::clone(&self.recorder)).with_auth(auth))
+        let server = server.with_recorder(Arc::clone(&self.recorder)).with_auth(auth);
+        Ok(if args.aws_request_rates { server.with_aws_request_rates() } else { server })
     }
 }
 
@@ -298,11 +299,14 @@ fn own_program() -> anyhow::Result<PathBuf> {
     std::env::current_exe().context("cannot find this program, which is to compile modules")
 }
 
+/// Those of the profile, and of the command line where it names a number.
 fn quotas(args: &ServeArgs) -> Quotas {
+    let quotas = args.profile.quotas();
+    let bytes = |kib: u64| usize::try_from(kib * 1_024).unwrap_or(usize::MAX);
     Quotas {
-        payload_bytes: usize::try_from(args.payload_limit_kib * 1_024).unwrap_or(usize::MAX),
-        history_events: args.history_limit,
-        map_concurrency: args.map_concurrency,
+        payload_bytes: args.payload_limit_kib.map_or(quotas.payload_bytes, bytes),
+        history_events: args.history_limit.unwrap_or(quotas.history_events),
+        map_concurrency: args.map_concurrency.unwrap_or(quotas.map_concurrency),
     }
 }
 

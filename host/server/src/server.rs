@@ -19,6 +19,7 @@ use crate::jsonata::Trials;
 use crate::lambda::Calls;
 use crate::listen::{self, Listening};
 use crate::modules::{AccountModules, Modules};
+use crate::throttle::Throttle;
 use crate::{api, jsonata, lambda, rest};
 
 /// Account and region of the ARNs that a server gives out.
@@ -44,6 +45,8 @@ pub struct Server {
     pub(crate) identity: Identity,
     pub(crate) caller: Caller,
     pub(crate) auth: Arc<Auth>,
+    /// The request rates of AWS, where they are asked for.
+    pub(crate) throttle: Option<Arc<Throttle>>,
     /// Through which the store can be exported; none in tests that need no exports.
     pub(crate) recorder: Option<Arc<Recorder>>,
     stopping: watch::Sender<bool>,
@@ -71,6 +74,7 @@ impl Server {
             identity,
             caller: Caller::Anyone,
             auth: Arc::new(Auth::open()),
+            throttle: None,
             recorder: None,
             stopping: watch::Sender::new(false),
         }
@@ -87,6 +91,13 @@ impl Server {
     #[must_use]
     pub(crate) fn with_auth(mut self, auth: Auth) -> Server {
         self.auth = Arc::new(auth);
+        self
+    }
+
+    /// Refuses what comes too often for AWS.
+    #[must_use]
+    pub(crate) fn with_aws_request_rates(mut self) -> Server {
+        self.throttle = Some(Arc::new(Throttle::new(api::operations())));
         self
     }
 

@@ -17,7 +17,7 @@ const LIMIT: Duration = Duration::from_mins(1);
 fn recorded_executions_agree_through_the_server() {
     let mut cases = executions();
     cases.extend(own());
-    let server = Setup::default().flags(&["--account", "111111111111"]).start();
+    let server = Setup::default().flags(&["--account", "111111111111", "--profile", "strict"]).start();
     let client = server.client();
     let mut report = Report::new("server");
     // Function names repeat from case to case: those with functions run one after the other, the rest at once.

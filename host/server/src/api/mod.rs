@@ -4,6 +4,7 @@
 //! the signature and the content type decide nothing. Nothing here may know a module, a shard or a key of the store.
 
 pub(crate) mod arn;
+mod beyond;
 pub(crate) mod constraints;
 mod create_state_machine;
 mod definition;
@@ -34,6 +35,7 @@ use axum::response::{IntoResponse as _, Response};
 use serde_json::Value;
 use uuid::Uuid;
 
+use self::beyond::Beyond;
 use self::constraints::Fields;
 use self::error::ApiError;
 use crate::auth::{AsCaller, account};
@@ -86,28 +88,45 @@ pub(crate) async fn handle(AsCaller(server): AsCaller, request: Request) -> Resp
     let request_id = Uuid::new_v4();
     let (parts, body) = request.into_parts();
     let target = target(&parts.headers).to_owned();
+    let mut beyond = Beyond::default();
     let answer = match body::read(body, &parts.headers, limits::request_bytes(server.executor.quotas())).await
     {
-        Ok(bytes) => answer(&server, &target, &parts.headers, &bytes).await,
+        Ok(bytes) => answer(&server, &target, &parts.headers, &bytes, &mut beyond).await,
         Err(error) => Err(error),
     };
     let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     let error = answer.as_ref().err();
     tracing::debug!(%request_id, target, milliseconds, code = error.map(ApiError::code), "answered");
-    respond(answer, request_id)
+    let mut response = respond(answer, request_id);
+    if let Some(Ok(header)) = beyond.header().as_deref().map(HeaderValue::from_str) {
+        response.headers_mut().insert(beyond::HEADER, header);
+    }
+    response
 }
 
-async fn answer(server: &Server, target: &str, headers: &HeaderMap, body: &[u8]) -> Answer {
+async fn answer(
+    server: &Server,
+    target: &str,
+    headers: &HeaderMap,
+    body: &[u8],
+    beyond: &mut Beyond,
+) -> Answer {
     let operation = target.strip_prefix(TARGET_PREFIX);
     let found = OPERATIONS.iter().find(|(name, _)| operation == Some(*name));
-    let Some((_, handler)) = found else { return Err(unknown(target)) };
+    let Some((name, handler)) = found else { return Err(unknown(target)) };
+    if let Some(throttle) = &server.throttle {
+        throttle.take(name, &server.identity.account)?;
+    }
     let trace_header = headers.get("x-amzn-trace-id").and_then(|header| header.to_str().ok());
     let trace_header = trace_header.filter(|header| header.len() <= limits::TRACE_HEADER_CHARACTERS);
     let fields = Fields::parse(body)?;
     let action = format!("states:{}", operation.unwrap_or_default());
     account::check_members(&server.caller, &action, fields.members())?;
+    beyond.look(fields.members());
     let call = Call { fields, trace_header: trace_header.map(str::to_owned) };
-    handler(server, call).await
+    let answer = handler(server, call).await?;
+    answer.as_object().into_iter().for_each(|members| beyond.look(members));
+    Ok(answer)
 }
 
 fn unknown(target: &str) -> ApiError {
@@ -127,6 +146,11 @@ fn target(headers: &HeaderMap) -> &str {
 /// The name of the operation that a request asks for; empty if it names none.
 pub(crate) fn operation(headers: &HeaderMap) -> &str {
     target(headers).strip_prefix(TARGET_PREFIX).unwrap_or_default()
+}
+
+/// The names of all operations.
+pub(crate) fn operations() -> impl Iterator<Item = &'static str> {
+    OPERATIONS.iter().map(|(name, _)| *name)
 }
 
 /// The answer to a request that is not let in.

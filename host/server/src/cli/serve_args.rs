@@ -11,6 +11,7 @@ use stepwell_store::limits::CACHE_BYTES;
 use super::arn::Identity;
 use super::retention::Retention;
 use crate::auth::RateLimit;
+use crate::profile::Profile;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -56,18 +57,26 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "N", env = "STEPWELL_MAX_WAITING_CALLS", default_value_t = 100_000)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     pub(crate) max_waiting_calls: u32,
-    /// Largest input, output or task result, in KiB; Step Functions has 256
-    #[arg(long, value_name = "KIB", env = "STEPWELL_PAYLOAD_LIMIT_KIB", default_value_t = 256)]
+    /// Quotas of new executions: `strict` is what Step Functions has; `relaxed` allows larger payloads and longer
+    /// histories, and answers say where Step Functions would have refused (header x-stepwell-beyond-quotas)
+    #[arg(long, value_enum, value_name = "PROFILE", env = "STEPWELL_PROFILE", default_value = "relaxed")]
+    pub(crate) profile: Profile,
+    /// Largest input, output or task result, in KiB [default: 4096; strict: 256]
+    #[arg(long, value_name = "KIB", env = "STEPWELL_PAYLOAD_LIMIT_KIB")]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=4_096))]
-    pub(crate) payload_limit_kib: u64,
-    /// Most history events of one execution; Step Functions has 25000
-    #[arg(long, value_name = "N", env = "STEPWELL_HISTORY_LIMIT", default_value_t = 25_000)]
+    pub(crate) payload_limit_kib: Option<u64>,
+    /// Most history events of one execution [default: 250000; strict: 25000]
+    #[arg(long, value_name = "N", env = "STEPWELL_HISTORY_LIMIT")]
     #[arg(value_parser = clap::value_parser!(u64).range(100..=1_000_000))]
-    pub(crate) history_limit: u64,
-    /// Iterations of one inline Map state at the same time; Step Functions has about 40
-    #[arg(long, value_name = "N", env = "STEPWELL_MAP_CONCURRENCY", default_value_t = 40)]
+    pub(crate) history_limit: Option<u64>,
+    /// Iterations of one inline Map state at the same time [default: 40, as Step Functions]
+    #[arg(long, value_name = "N", env = "STEPWELL_MAP_CONCURRENCY")]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=1_000))]
-    pub(crate) map_concurrency: u64,
+    pub(crate) map_concurrency: Option<u64>,
+    /// Refuse calls that come too often for Step Functions (ThrottlingException), by its own token buckets for each
+    /// operation, to see how clients take it
+    #[arg(long, env = "STEPWELL_AWS_REQUEST_RATES", value_parser = FalseyValueParser::new())]
+    pub(crate) aws_request_rates: bool,
     /// How long executions are kept after their end: days, or a time like `12h`, `30m`, `45s`; `none`: for ever
     #[arg(long, value_name = "DAYS", env = "STEPWELL_RETENTION", default_value = "90")]
     pub(crate) retention: Retention,

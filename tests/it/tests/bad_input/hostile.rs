@@ -15,7 +15,8 @@ const LOOPS: usize = 8;
 const NEIGHBOURS: usize = 20;
 
 fn serve(call_seconds: u32) -> Server {
-    let flags = ["--call-timeout-seconds", &call_seconds.to_string(), "--memory-limit-mib", "64"];
+    let seconds = call_seconds.to_string();
+    let flags = ["--call-timeout-seconds", &seconds, "--memory-limit-mib", "64", "--profile", "strict"];
     Setup::default().flags(&flags).start()
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{assert_works, install_echo};
 use serde_json::json;
-use stepwell_it::{Refusal, Server};
+use stepwell_it::{Refusal, Server, Setup};
 
 /// Largest input of an execution, in bytes (quota "payload").
 const INPUT_BYTES: usize = 262_144;
@@ -46,7 +46,7 @@ fn unknown_operations_are_refused_by_name() {
 
 #[test]
 fn inputs_beyond_the_limit_or_without_json_are_refused() {
-    let server = Server::start();
+    let server = Setup::default().flags(&["--profile", "strict"]).start();
     let client = server.client();
     let echo = install_echo(&client);
     let refused = |input: &str| {
