@@ -158,9 +158,19 @@ pub const CHECK_REMOVING: usize = 10_000;
 /// Bytes of payloads after which the history events of one transition are cut into several records.
 pub const HISTORY_BYTES: usize = 4 * 1024 * 1024;
 
+/// Length of a text in the journal, in bytes, from which it is kept apart from the records: large enough that a name, a
+/// cause or an ordinary payload never is, small enough that what is larger is not written twice.
+pub const TEXT_APART_BYTES: usize = 64 * 1024;
+
+/// Texts kept apart of which an execution in memory knows that they are stored; it may store others again.
+pub const TEXTS_KNOWN: usize = 1_024;
+
+/// Bytes of texts kept apart that a reader of a journal remembers.
+pub const TEXTS_BYTES: usize = 16 * 1024 * 1024;
+
 /// Version of the stored format that this build writes, and the newest that it reads. Format 3 stores a
-/// journal and checkpoints that lag behind it; format 4 has the same records behind a write-ahead log.
-pub const FORMAT: u32 = 4;
+/// journal and checkpoints that lag behind it; format 4 has the same records behind a write-ahead log; format 5 keeps long texts of a journal apart.
+pub const FORMAT: u32 = 5;
 
 /// The first format with a write-ahead log: a store of it whose log is gone may lack acknowledged commits.
 pub const FORMAT_WITH_LOG: u32 = 4;

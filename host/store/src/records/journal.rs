@@ -2,9 +2,10 @@
 //!
 //! Recovery takes the events through `step` again; readers of the history take the history. The first record of an
 //! execution has the facts of its start as well. A text that occurs several times in a record (an output that becomes
-//! the next input, the execution's own input) is stored once. Fields are only ever added at the end, with a default.
-//! A record must never refer to another one.
+//! the next input, the execution's own input) is stored once, and a long one apart from it ([`super::apart`]). Fields are
+//! only ever added at the end, with a default. A record must never refer to another one.
 
+use super::apart::{TextId, text_id};
 use super::execution::{ExecutionId, StartRecord};
 use super::space;
 use super::store::decode;
@@ -23,6 +24,8 @@ const SHORTEST: usize = 16;
 const MARK: char = '\0';
 /// What follows in a text that is no mark.
 const LITERAL: char = '=';
+/// What follows where the text is kept apart, before the hexadecimal digits of its id.
+const APART: char = '#';
 
 /// What never changes after the start.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -90,24 +93,16 @@ impl Entry {
         self.event.is_some()
     }
 
-    /// The stored form.
-    pub(super) fn encode(mut self) -> Result<Vec<u8>, StoreError> {
-        self.fold();
-        rmp_serde::to_vec(&self).map_err(|_| StoreError::Invalid("this transition cannot be encoded"))
+    /// The stored form, and the long texts that are to be kept apart.
+    pub(super) fn encode(mut self) -> Result<(Vec<u8>, Vec<(TextId, String)>), StoreError> {
+        let apart = self.fold();
+        let record =
+            rmp_serde::to_vec(&self).map_err(|_| StoreError::Invalid("this transition cannot be encoded"))?;
+        Ok((record, apart))
     }
 
-    /// Reads the stored form.
-    pub(super) fn decode(key: &[u8], value: &[u8]) -> Result<Entry, StoreError> {
-        let mut entry: Entry = decode(space::HISTORY, key, value)?;
-        if entry.unfold() {
-            Ok(entry)
-        } else {
-            Err(StoreError::corrupt(space::HISTORY, key, "a text that it refers to is missing"))
-        }
-    }
-
-    /// Puts marks in the place of texts that occur earlier in the record.
-    fn fold(&mut self) {
+    /// Puts marks in the place of texts that occur earlier in the record, and of those that are long. These come back.
+    fn fold(&mut self) -> Vec<(TextId, String)> {
         let mut texts = Vec::new();
         self.texts(&mut |text| texts.push(std::mem::take(text)));
         let mut first = BTreeMap::new();
@@ -120,24 +115,34 @@ impl Entry {
             })
             .collect();
         let mut texts = texts.into_iter().zip(marks);
+        let mut apart = Vec::new();
         self.texts(&mut |place| {
             *place = match texts.next() {
                 Some((_, Some(earlier))) => format!("{MARK}{earlier}"),
+                Some((text, None)) if text.len() >= limits::TEXT_APART_BYTES => {
+                    let id = text_id(&text);
+                    apart.push((id, text));
+                    format!("{MARK}{APART}{:032x}", u128::from_be_bytes(id))
+                }
                 Some((text, None)) if text.starts_with(MARK) => format!("{MARK}{LITERAL}{text}"),
                 Some((text, None)) => text,
                 None => String::new(),
             };
         });
+        apart
     }
 
     /// Puts the texts back in the place of their marks; `false` when one cannot be found.
-    fn unfold(&mut self) -> bool {
+    fn unfold(&mut self, apart: &BTreeMap<TextId, String>) -> bool {
         let (mut texts, mut whole): (Vec<String>, bool) = (Vec::new(), true);
         self.texts(&mut |text| {
             if let Some(marked) = text.strip_prefix(MARK) {
                 let meant = match marked.strip_prefix(LITERAL) {
                     Some(literal) => Some(literal.to_owned()),
-                    None => marked.parse().ok().and_then(|earlier: usize| texts.get(earlier).cloned()),
+                    None => match id_in(marked) {
+                        Some(id) => apart.get(&id).cloned(),
+                        None => marked.parse().ok().and_then(|earlier: usize| texts.get(earlier).cloned()),
+                    },
                 };
                 whole &= meant.is_some();
                 *text = meant.unwrap_or_default();
@@ -166,6 +171,47 @@ impl Entry {
             None | Some(_) => {}
         }
     }
+}
+
+/// A record as it is stored: marks stand for some of its texts. What is not such a text is as it was.
+pub(super) struct Folded(Entry);
+
+impl Folded {
+    /// Reads the stored form.
+    pub(super) fn decode(key: &[u8], value: &[u8]) -> Result<Folded, StoreError> {
+        decode(space::HISTORY, key, value).map(Folded)
+    }
+
+    /// The ids of the texts that are kept apart.
+    pub(super) fn texts_apart(&mut self) -> Vec<TextId> {
+        let mut ids = Vec::new();
+        self.0.texts(&mut |text| ids.extend(text.strip_prefix(MARK).and_then(id_in)));
+        ids
+    }
+
+    /// The record, with the texts that are kept apart.
+    pub(super) fn unfold(
+        mut self,
+        key: &[u8],
+        apart: &BTreeMap<TextId, String>,
+    ) -> Result<Entry, StoreError> {
+        if self.0.unfold(apart) {
+            Ok(self.0)
+        } else {
+            Err(StoreError::corrupt(space::HISTORY, key, "a text that it refers to is missing"))
+        }
+    }
+
+    /// The start, if it tells that, with a mark where the input may be.
+    pub(super) fn into_facts(self) -> Option<Facts> {
+        self.0.facts
+    }
+}
+
+/// The id in a mark, without its beginning, of a text that is kept apart.
+fn id_in(marked: &str) -> Option<TextId> {
+    let digits = marked.strip_prefix(APART)?;
+    u128::from_str_radix(digits, 16).ok().map(u128::to_be_bytes)
 }
 
 /// The event as it is stored: a JSON value as its text.

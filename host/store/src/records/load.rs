@@ -2,6 +2,7 @@
 //!
 //! The last record of the journal tells whether an execution runs and how it ended; the checkpoint is only read to go on.
 
+use super::apart::Texts;
 use super::execution::{ExecutionId, ExecutionSummary, StartRecord};
 use super::journal::{Entry, Facts, recorded};
 use super::space;
@@ -139,7 +140,8 @@ impl Store {
     async fn last_entry(&self, id: ExecutionId) -> Result<Option<Entry>, StoreError> {
         let events = KeyRange::between(space::event_key(id, 0), space::event_key(id, u64::MAX));
         let mut page = self.backend.scan(space::HISTORY, events, true, 1).await?;
-        page.items.pop().map(|(key, value)| Entry::decode(&key, &value)).transpose()
+        let Some((key, value)) = page.items.pop() else { return Ok(None) };
+        self.entry(&key, &value, &mut Texts::default()).await
     }
 
     pub(super) async fn last_event(&self, id: ExecutionId) -> Result<HistoryEvent, StoreError> {
@@ -151,8 +153,13 @@ impl Store {
     pub(super) async fn facts(&self, id: ExecutionId) -> Result<Option<Facts>, StoreError> {
         let key = space::event_key(id, 1);
         let Some(stored) = self.backend.get(space::HISTORY, &key).await? else { return Ok(None) };
-        let facts = Entry::decode(&key, &stored.value)?.facts;
-        facts.map(Some).ok_or_else(|| damaged(id, "the first record of the journal does not tell the start"))
+        let Some(entry) = self.entry(&key, &stored.value, &mut Texts::default()).await? else {
+            return Ok(None);
+        };
+        entry
+            .facts
+            .map(Some)
+            .ok_or_else(|| damaged(id, "the first record of the journal does not tell the start"))
     }
 
     /// The list of running executions that an execution is in; none when it has ended.
@@ -176,12 +183,13 @@ impl Store {
     async fn journal(&self, id: ExecutionId, from: u64) -> Result<(Vec<Entry>, usize), StoreError> {
         let range = KeyRange::between(space::event_key(id, from), space::event_key(id, u64::MAX));
         let (mut entries, mut bytes, mut expected, mut next) = (Vec::new(), 0, from, Some(range));
+        let mut texts = Texts::default();
         while let Some(range) = next {
             let page = self.backend.scan(space::HISTORY, range, false, limits::PAGE_ITEMS).await?;
             next = page.next;
             for (key, value) in page.items {
                 bytes += key.len() + value.len();
-                let entry = Entry::decode(&key, &value)?;
+                let Some(entry) = self.entry(&key, &value, &mut texts).await? else { break };
                 for event in &entry.history {
                     if event.id != expected {
                         return Err(damaged(id, &format!("event {expected} of the history is missing")));

@@ -4,6 +4,7 @@
 //! still read what this one wrote; the journal's, which are many, have no names and grow at the end only. Nothing here may change the meaning of a stored field.
 
 mod access_key;
+mod apart;
 mod changes;
 mod checkpoint;
 mod execution;

@@ -166,7 +166,7 @@ impl Store {
     /// The first `room` records under the id of an execution, its journal's first.
     async fn records_of(&self, id: ExecutionId, room: usize) -> Result<Found, StoreError> {
         let mut found = Found { keys: Vec::new(), bytes: 0, all: true };
-        for space in [space::HISTORY, space::LOGS, space::PARTS] {
+        for space in space::OF_EXECUTION {
             let room = room - found.keys.len();
             let range = KeyRange::prefix(id.0.to_vec());
             let page = self.backend.scan(space, range, false, room.max(1)).await?;

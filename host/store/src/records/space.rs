@@ -4,6 +4,7 @@
 //! A space's byte and key layout are for ever: a new layout takes a new byte. Bytes that older formats used for
 //! something else stay unused: `e`, `x` (format 1), `f`, `o`, `l`, `s`, `h` (format 2).
 
+use super::apart::TextId;
 use super::execution::ExecutionId;
 use super::machine::MachineId;
 use crate::backend::KeyRange;
@@ -35,6 +36,8 @@ pub(super) const PARTS: Space = Space::new(b'p');
 pub(super) const LEFTOVERS: Space = Space::new(b'q');
 /// The journal: execution id, first event id -> `Entry`.
 pub(super) const HISTORY: Space = Space::new(b'j');
+/// Long texts of the journal: execution id, id of the text -> text.
+pub(super) const TEXTS: Space = Space::new(b'b');
 /// Logs of module calls: execution id, event id after which they came -> lines.
 pub(super) const LOGS: Space = Space::new(b'g');
 /// Executions: list byte, machine id, execution id -> `ExecutionSummary`.
@@ -45,7 +48,7 @@ pub(super) const WAKES: Space = Space::new(b't');
 pub(super) const CLOSED: Space = Space::new(b'r');
 
 /// All spaces in use. Whoever adds one also adds its check (`verify`).
-pub(super) const KNOWN: [Space; 17] = [
+pub(super) const KNOWN: [Space; 18] = [
     MACHINES,
     DEFINITIONS,
     MODULES,
@@ -58,12 +61,17 @@ pub(super) const KNOWN: [Space; 17] = [
     PARTS,
     LEFTOVERS,
     HISTORY,
+    TEXTS,
     LOGS,
     LISTS,
     WAKES,
     CLOSED,
     Space::FENCES,
 ];
+
+/// Spaces whose keys begin with the id of an execution, in the order in which a removal takes their records: a reader
+/// that misses a text then finds that its record is gone as well.
+pub(super) const OF_EXECUTION: [Space; 4] = [HISTORY, TEXTS, LOGS, PARTS];
 
 /// The list of the executions that run.
 pub(super) const OPEN: u8 = b'o';
@@ -90,6 +98,16 @@ pub(super) fn version_key(name: &str, number: u64) -> Key {
 /// The keys of `ALIASES`.
 pub(super) fn alias_key(name: &str, alias: &str) -> Key {
     [name.as_bytes(), &[0], alias.as_bytes()].concat().into()
+}
+
+/// The execution whose id a key begins with.
+pub(super) fn owner_of(key: &[u8]) -> Option<ExecutionId> {
+    key.first_chunk().map(|id| ExecutionId(*id))
+}
+
+/// The keys of `TEXTS`.
+pub(super) fn text_key(execution: ExecutionId, text: TextId) -> Key {
+    [execution.0, text].concat().into()
 }
 
 /// The keys of `HISTORY` and `LOGS`.

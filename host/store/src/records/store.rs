@@ -2,9 +2,9 @@
 //!
 //! It must never cache: what it answers is what is durable.
 
+use super::apart::Texts;
 use super::changes::Changes;
 use super::execution::{ExecutionId, ExecutionSummary, LogLine};
-use super::journal::Entry;
 use super::machine::{MachineId, MachineLook, MachineRecord};
 use super::space;
 use crate::backend::{Backend, Fatal, KeyRange};
@@ -276,7 +276,15 @@ impl Store {
             (KeyRange::between(start, space::event_key(id, u64::MAX)), 64)
         };
         let page = self.backend.scan(space::HISTORY, range, reverse, limit).await?;
-        page.items.iter().map(|(key, value)| Ok(Entry::decode(key, value)?.history)).collect()
+        let (mut records, mut texts) = (Vec::new(), Texts::default());
+        for (key, value) in &page.items {
+            records.extend(self.entry(key, value, &mut texts).await?.map(|entry| entry.history));
+            // The page was bounded without them.
+            if texts.given > crate::limits::PAGE_BYTES {
+                break;
+            }
+        }
+        Ok(records)
     }
 
     pub(super) async fn record<T: DeserializeOwned>(

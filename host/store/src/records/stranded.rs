@@ -4,6 +4,7 @@
 //! Only what every reader needs is read here, the first and the last record of the journal: never the checkpoint, and
 //! nothing is taken through `step`.
 
+use super::apart::Written;
 use super::changes::Changes;
 use super::execution::ExecutionId;
 use super::journal::Entry;
@@ -71,7 +72,9 @@ impl Changes {
             details: HistoryDetails::ExecutionAborted { error, cause },
         };
         for entry in Entry::of(None, (at, &kind), vec![event]) {
-            self.insert(space::HISTORY, space::event_key(id, last_event_id + 1), entry.encode()?);
+            let (record, apart) = entry.encode()?;
+            self.insert(space::HISTORY, space::event_key(id, last_event_id + 1), record);
+            Written::default().put(self, id, apart);
         }
         tracked.move_to(self, Place::Closed(Status::Aborted, at), &context)?;
         // There may be parts or none: nobody has looked.

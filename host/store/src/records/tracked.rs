@@ -4,6 +4,7 @@
 //! It is true of what is committed, or of the changes under construction: after a failed commit it must be thrown away
 //! together with the execution, and both read anew.
 
+use super::apart::Written;
 use super::changes::Changes;
 use super::checkpoint;
 use super::execution::{ExecutionId, ExecutionSummary, StartRecord};
@@ -35,6 +36,8 @@ pub struct Tracked {
     /// Transitions in the journal since then, and their bytes.
     pub(super) transitions: usize,
     pub(super) journal_bytes: usize,
+    /// The long texts of its journal that are stored.
+    written: Written,
 }
 
 /// Which index lists an execution.
@@ -82,6 +85,7 @@ impl Tracked {
             checkpoint_bytes: 0,
             transitions: 0,
             journal_bytes: 0,
+            written: Written::default(),
         }
     }
 
@@ -124,11 +128,12 @@ impl Tracked {
         }
         let execution = &transition.execution;
         let before = batch.bytes();
-        self.journal(batch, (at, event), history, execution)?;
+        let spared = self.journal(batch, (at, event), history, execution)?;
         let place = place_of(execution, parked_after);
         self.move_to(batch, place, &execution.context)?;
         self.transitions += 1;
-        self.journal_bytes += batch.bytes() - before;
+        // What recovery has to read, whether it was written now or earlier.
+        self.journal_bytes += batch.bytes() - before + spared;
         self.dirty.merge(dirty);
         if let Place::Closed(..) = place {
             self.leave_behind(batch, execution);
@@ -142,20 +147,23 @@ impl Tracked {
     }
 
     fn journal(
-        &self,
+        &mut self,
         changes: &mut Changes,
         event: (Timestamp, &EventKind),
         history: Vec<HistoryEvent>,
         execution: &Execution,
-    ) -> Result<(), StoreError> {
+    ) -> Result<usize, StoreError> {
         let starts = matches!(self.place, Place::Nowhere { .. });
         let facts = starts.then(|| Facts { start: self.record.clone(), context: execution.context.clone() });
+        let mut spared = 0;
         for entry in Entry::of(facts, event, history) {
             if let Some(first) = entry.first_event() {
-                changes.insert(space::HISTORY, space::event_key(self.id, first), entry.encode()?);
+                let (record, apart) = entry.encode()?;
+                changes.insert(space::HISTORY, space::event_key(self.id, first), record);
+                spared += self.written.put(changes, self.id, apart);
             }
         }
-        Ok(())
+        Ok(spared)
     }
 
     /// Whether reading the journal would take longer than a checkpoint takes to write.

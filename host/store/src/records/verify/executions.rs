@@ -1,13 +1,14 @@
 //! Journals, one execution after the other, and what must be there beside each: its name, its place in one list, its
 //! call or its entry among the closed ones, its checkpoint, its definition.
 
-use super::{Check, Pages, ProblemKind, owner_of};
+use super::{Check, Pages, ProblemKind};
 use crate::batch::Key;
 use crate::error::StoreError;
+use crate::records::apart::Texts;
 use crate::records::execution::{ExecutionId, ExecutionSummary};
 use crate::records::journal::{Entry, Facts};
 use crate::records::load::Standing;
-use crate::records::space;
+use crate::records::space::{self, owner_of};
 use crate::records::store::decode;
 use bytes::Bytes;
 use stepwell_asl::{HistoryEvent, Status, Timestamp};
@@ -71,7 +72,7 @@ impl Check<'_> {
                     }
                 }
                 if let Some(journal) = &mut journal {
-                    self.entry(journal, &key, &value)?;
+                    self.entry(journal, &key, &value).await?;
                 }
             }
         }
@@ -81,10 +82,11 @@ impl Check<'_> {
         }
     }
 
-    fn entry(&mut self, journal: &mut Journal, key: &Key, value: &Bytes) -> Result<(), StoreError> {
+    async fn entry(&mut self, journal: &mut Journal, key: &Key, value: &Bytes) -> Result<(), StoreError> {
         let place = (space::HISTORY, &**key);
-        let entry = self.keep(ProblemKind::Unreadable, place, Entry::decode(key, value))?;
-        match entry {
+        let entry = self.store.entry(key, value, &mut Texts::default()).await;
+        let entry = self.keep(ProblemKind::Unreadable, place, entry)?;
+        match entry.flatten() {
             None => journal.broken = true,
             Some(_) if journal.broken => {}
             Some(entry) => {

@@ -58,7 +58,7 @@ impl Check<'_> {
 
     /// Whether there is anything else under the id of an execution whose start is gone.
     async fn has_rest(&self, id: ExecutionId) -> Result<bool, StoreError> {
-        for space in [space::HISTORY, space::LOGS, space::PARTS] {
+        for space in space::OF_EXECUTION {
             match self.store.backend.scan(space, of(id), false, 1).await {
                 Ok(page) if page.items.is_empty() => {}
                 Ok(_) | Err(StoreError::Corrupt { .. }) => return Ok(true),

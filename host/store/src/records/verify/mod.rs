@@ -13,7 +13,7 @@ mod parts;
 
 use self::damaged::Pages;
 use super::execution::ExecutionId;
-use super::journal::{Entry, Facts};
+use super::journal::{Facts, Folded};
 use super::space;
 use super::store::Store;
 use crate::backend::{Backend, KeyRange};
@@ -122,6 +122,7 @@ pub async fn check_records(
     check.checkpoints().await?;
     check.parts().await?;
     check.leftovers().await?;
+    check.texts().await?;
     check.logs().await?;
     check.machines().await?;
     check.definitions().await?;
@@ -214,7 +215,7 @@ impl Check<'_> {
             Err(StoreError::Corrupt { .. }) => return Ok(Known::Unreadable),
             Err(failure) => return Err(failure),
         };
-        let facts = Entry::decode(&key, &stored.value).ok().and_then(|entry| entry.facts);
+        let facts = Folded::decode(&key, &stored.value).ok().and_then(Folded::into_facts);
         Ok(facts.map_or(Known::Unreadable, |facts| Known::Facts(Box::new(facts))))
     }
 
@@ -239,9 +240,4 @@ impl Check<'_> {
 /// All keys under an execution.
 fn of(id: ExecutionId) -> KeyRange {
     KeyRange::prefix(id.0.to_vec())
-}
-
-/// The execution whose id a key begins with.
-fn owner_of(key: &[u8]) -> Option<ExecutionId> {
-    key.first_chunk().map(|id| ExecutionId(*id))
 }

@@ -2,12 +2,13 @@
 //!
 //! Whether a checkpoint can be put together from its parts was tried with its journal.
 
-use super::{Check, Known, Pages, ProblemKind, owner_of};
+use super::{Check, Known, Pages, ProblemKind};
 use crate::batch::{Key, Space};
 use crate::error::StoreError;
+use crate::records::apart::text_id;
 use crate::records::checkpoint;
 use crate::records::execution::{ExecutionId, LogLine};
-use crate::records::space;
+use crate::records::space::{self, owner_of};
 use crate::records::store::{decode, id_of};
 use bytes::Bytes;
 
@@ -82,6 +83,30 @@ impl Check<'_> {
                 {
                     self.problem(ProblemKind::Checkpoint, place.0, place.1, "its execution has not ended");
                 }
+            }
+        }
+        Ok(())
+    }
+
+    /// Long texts: each is what its key says, and belongs to an execution.
+    pub(super) async fn texts(&mut self) -> Result<(), StoreError> {
+        let mut pages = Pages::of(space::TEXTS);
+        while let Some(items) = self.page(&mut pages).await? {
+            for (key, value) in items {
+                let own = std::str::from_utf8(&value).ok().map(text_id);
+                let (Some(id), 32) = (owner_of(&key), key.len()) else {
+                    self.problem(ProblemKind::Unreadable, space::TEXTS, &key, "the key names no text");
+                    continue;
+                };
+                if own.is_none_or(|own| key[16..] != own) {
+                    self.problem(
+                        ProblemKind::Unreadable,
+                        space::TEXTS,
+                        &key,
+                        "it is not the text that its key names",
+                    );
+                }
+                self.owner(space::TEXTS, &key, id).await?;
             }
         }
         Ok(())
