@@ -244,6 +244,8 @@ mod tests {
             start_time: Timestamp(0),
             seed: 1,
             quotas: Quotas::default(),
+            version: None,
+            alias: None,
         };
         let execution = Execution::new(context, json!({"a": [1, {"b": null}], "Input": 2}));
         let branch = Branch {

@@ -55,6 +55,10 @@ pub enum HistoryDetails {
     ExecutionStarted {
         input: String,
         role_arn: String,
+        #[serde(default)]
+        state_machine_version_arn: Option<String>,
+        #[serde(default)]
+        state_machine_alias_arn: Option<String>,
     },
     ExecutionSucceeded {
         output: String,

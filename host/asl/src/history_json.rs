@@ -132,8 +132,17 @@ impl HistoryDetails {
     fn member(&self) -> Option<(&'static str, Map<String, Value>)> {
         let new = Details::default;
         let (member, details) = match self {
-            HistoryDetails::ExecutionStarted { input, role_arn } => {
-                ("executionStartedEventDetails", new().payload("input", input).text("roleArn", role_arn))
+            HistoryDetails::ExecutionStarted {
+                input,
+                role_arn,
+                state_machine_version_arn,
+                state_machine_alias_arn,
+            } => {
+                let arn = |arn: &Option<String>| arn.as_ref().map(|arn| json!(arn));
+                let details = new().payload("input", input).text("roleArn", role_arn);
+                let details = details.optional("stateMachineAliasArn", arn(state_machine_alias_arn));
+                let details = details.optional("stateMachineVersionArn", arn(state_machine_version_arn));
+                ("executionStartedEventDetails", details)
             }
             HistoryDetails::ExecutionSucceeded { output } => {
                 ("executionSucceededEventDetails", new().payload("output", output))

@@ -27,6 +27,8 @@ fn run(definition: &Value, input: Value, quotas: Quotas) -> (Execution, Vec<Hist
         start_time: Timestamp(0),
         seed: 7,
         quotas,
+        version: None,
+        alias: None,
     };
     let mut execution = Execution::new(context, input);
     let (mut history, mut most, mut at) = (Vec::new(), 0, Timestamp(0));

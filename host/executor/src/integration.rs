@@ -22,6 +22,8 @@ pub struct TaskRequest {
     pub idempotency_key: String,
     /// When the state's `TimeoutSeconds` runs out.
     pub deadline: Option<Timestamp>,
+    /// As of when names stand for what they stand for: the execution's start, or its last redrive. None: now.
+    pub pinned_at: Option<Timestamp>,
 }
 
 /// How a task ended.

@@ -24,6 +24,10 @@ pub struct StartRequest {
     pub input_value: Value,
     /// The trace header as given.
     pub trace_header: Option<String>,
+    /// The version of the machine that it is started by, or that its alias chose. `machine` is as that version has it.
+    pub version: Option<u64>,
+    /// The alias of the machine that it is started by.
+    pub alias: Option<String>,
 }
 
 /// A started execution.

@@ -189,6 +189,8 @@ fn context(execution_arn: String, start_time: Timestamp) -> ExecutionContext {
         start_time,
         seed: 5,
         quotas: Quotas::default(),
+        version: None,
+        alias: None,
     }
 }
 

@@ -188,6 +188,7 @@ mod tests {
             attempt: 2,
             idempotency_key: "k".into(),
             deadline: None,
+            pinned_at: None,
         }
     }
 

@@ -75,6 +75,8 @@ fn context(quotas: Quotas) -> ExecutionContext {
         start_time: Timestamp(0),
         seed: 5,
         quotas,
+        version: None,
+        alias: None,
     }
 }
 

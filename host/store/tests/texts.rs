@@ -37,6 +37,8 @@ fn context() -> ExecutionContext {
         region: "us-east-1".to_owned(),
         start_time: Timestamp(0),
         seed: 5,
+        alias: None,
+        version: None,
         quotas,
     }
 }

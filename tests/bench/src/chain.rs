@@ -59,6 +59,9 @@ pub fn machine() -> MachineRecord {
         logging_configuration: None,
         tracing_configuration: None,
         encryption_configuration: None,
+        deleting: false,
+        next_version: 1,
+        created_with: None,
     }
 }
 
@@ -101,6 +104,8 @@ impl Work {
             input: input_value.to_string(),
             input_value,
             trace_header: None,
+            version: None,
+            alias: None,
         }
     }
 

@@ -108,6 +108,7 @@ fn request(task: stepwell_asl::TaskWork, execution: &Execution) -> TaskRequest {
         attempt: task.attempt,
         idempotency_key: task.idempotency_key,
         deadline: task.deadline,
+        pinned_at: None,
     }
 }
 
@@ -123,5 +124,7 @@ fn context(case: &Case) -> ExecutionContext {
         start_time: Timestamp(1_700_000_000_000),
         seed: 1,
         quotas: Quotas::default(),
+        version: None,
+        alias: None,
     }
 }

@@ -102,6 +102,24 @@ pub struct ExecutionContext {
     /// The bounds that it was started with: a change of the configuration does not reach it.
     #[serde(default)]
     pub quotas: Quotas,
+    /// The version of the machine that it was started by, or that its alias chose.
+    #[serde(default)]
+    pub version: Option<u64>,
+    /// The alias of the machine that it was started by.
+    #[serde(default)]
+    pub alias: Option<String>,
+}
+
+impl ExecutionContext {
+    /// ARN of the version that it was started by.
+    pub fn version_arn(&self) -> Option<String> {
+        self.version.map(|number| format!("{}:{number}", self.state_machine_arn))
+    }
+
+    /// ARN of the alias that it was started by.
+    pub fn alias_arn(&self) -> Option<String> {
+        self.alias.as_ref().map(|alias| format!("{}:{alias}", self.state_machine_arn))
+    }
 }
 
 /// One execution. Its parts are stored apart, because a transition changes few of them ([`Changed`]).
@@ -178,6 +196,8 @@ impl Execution {
             start_time: Timestamp(0),
             seed: 0,
             quotas: Quotas::default(),
+            version: None,
+            alias: None,
         };
         Execution::new(context, Value::Null)
     }

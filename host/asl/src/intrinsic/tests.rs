@@ -33,6 +33,8 @@ fn execution(seed: u64, machine_name: &str) -> Execution {
         start_time: at,
         seed,
         quotas: Quotas::default(),
+        version: None,
+        alias: None,
     };
     step(&machine, Execution::new(context, json!({})), Event { at, kind: EventKind::Start }, &NoEvaluator)
         .execution

@@ -35,7 +35,13 @@ impl Step<'_> {
     /// The first event. Nothing points back to it: the first state's Entered event has no parent (recorded).
     pub(super) fn record_started(&mut self) {
         let input = json_text(&self.execution.input);
-        let role_arn = self.execution.context.role_arn.clone();
-        self.record(0, HistoryDetails::ExecutionStarted { input, role_arn });
+        let context = &self.execution.context;
+        let details = HistoryDetails::ExecutionStarted {
+            input,
+            role_arn: context.role_arn.clone(),
+            state_machine_version_arn: context.version_arn(),
+            state_machine_alias_arn: context.alias_arn(),
+        };
+        self.record(0, details);
     }
 }

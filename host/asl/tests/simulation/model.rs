@@ -293,5 +293,7 @@ fn context(seed: u64) -> ExecutionContext {
         start_time: Timestamp(0),
         seed,
         quotas: Quotas::default(),
+        version: None,
+        alias: None,
     }
 }

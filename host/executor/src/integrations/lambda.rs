@@ -35,6 +35,8 @@ pub struct FunctionCall {
     pub idempotency_key: String,
     /// When the calling state's `TimeoutSeconds` runs out.
     pub deadline: Option<Timestamp>,
+    /// As of when its name stands for what it stands for: the start of the calling execution. None: now.
+    pub pinned_at: Option<Timestamp>,
 }
 
 /// What a function answered.
@@ -114,6 +116,7 @@ impl Integration for Lambda {
             attempt: request.attempt,
             idempotency_key: request.idempotency_key,
             deadline: request.deadline,
+            pinned_at: request.pinned_at,
         };
         let reply = self.functions.call(call).await;
         let result = match reply.result {

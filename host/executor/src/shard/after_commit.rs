@@ -208,6 +208,7 @@ impl Shard {
             attempt: task.attempt,
             idempotency_key: task.idempotency_key,
             deadline: task.deadline,
+            pinned_at: Some(live.execution.context.start_time),
         };
         let (integration, sender) = (Arc::clone(&self.integration), self.sender.clone());
         let running = tokio::spawn(async move {

@@ -83,6 +83,8 @@ impl Shard {
             start_time: now,
             seed: seed(id),
             quotas: self.quotas,
+            version: request.version,
+            alias: request.alias,
         };
         let started = Started { execution_arn: context.execution_arn.clone(), started_at: now };
         self.names.insert(context.execution_arn.clone(), id);

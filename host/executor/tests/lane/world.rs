@@ -245,6 +245,9 @@ fn machine(name: &str) -> MachineRecord {
         logging_configuration: None,
         tracing_configuration: None,
         encryption_configuration: None,
+        deleting: false,
+        next_version: 1,
+        created_with: None,
     }
 }
 
@@ -264,5 +267,7 @@ pub(crate) fn request(machine_name: &str, name: &str, number: u64) -> StartReque
         input: input_value.to_string(),
         input_value,
         trace_header: None,
+        version: None,
+        alias: None,
     }
 }

@@ -166,6 +166,9 @@ pub(crate) fn machine() -> MachineRecord {
         logging_configuration: None,
         tracing_configuration: None,
         encryption_configuration: None,
+        deleting: false,
+        next_version: 1,
+        created_with: None,
     }
 }
 
@@ -188,6 +191,8 @@ pub(crate) fn request(number: u64) -> StartRequest {
         input: input_value.to_string(),
         input_value,
         trace_header: None,
+        version: None,
+        alias: None,
     }
 }
 

@@ -79,6 +79,9 @@ impl Wish {
             logging_configuration: self.settings.logging.clone(),
             tracing_configuration: self.settings.tracing.clone(),
             encryption_configuration: self.settings.encryption.clone(),
+            deleting: false,
+            next_version: 1,
+            created_with: None,
         }
     }
 

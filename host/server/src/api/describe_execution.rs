@@ -104,6 +104,8 @@ mod tests {
             start_time: Timestamp(0),
             seed: 0,
             quotas: stepwell_asl::Quotas::default(),
+            version: None,
+            alias: None,
         };
         Standing {
             start,

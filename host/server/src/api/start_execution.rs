@@ -42,6 +42,8 @@ pub(super) async fn handle(server: &Server, mut call: Call) -> Answer {
         input_value,
         // The header of the request wins over the member of the body.
         trace_header: call.trace_header.or(trace_header),
+        version: None,
+        alias: None,
     };
     let started = server.executor.start(request).await.map_err(refusal)?;
     Ok(json!({"executionArn": started.execution_arn, "startDate": started.started_at.as_seconds()}))

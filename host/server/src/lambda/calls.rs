@@ -114,6 +114,8 @@ fn function_call(wish: Wish, attempt: u32) -> FunctionCall {
         attempt,
         idempotency_key: wish.request_id,
         deadline: None,
+        // Whoever calls by himself takes the newest.
+        pinned_at: None,
     }
 }
 

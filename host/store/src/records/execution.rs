@@ -39,6 +39,12 @@ pub struct ExecutionSummary {
     pub stopped_at: Option<Timestamp>,
     /// When it is to be woken up, while it rests and a timer does that.
     pub wakes_at: Option<Timestamp>,
+    /// The version of the machine that it was started by, or that its alias chose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<u64>,
+    /// The alias of the machine that it was started by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alias: Option<String>,
 }
 
 impl ExecutionSummary {

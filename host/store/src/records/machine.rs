@@ -46,4 +46,24 @@ pub struct MachineRecord {
     pub tracing_configuration: Option<serde_json::Value>,
     /// As given at creation, JSON.
     pub encryption_configuration: Option<serde_json::Value>,
+    /// Whether it is being deleted: it goes when none of its executions runs any more.
+    #[serde(default)]
+    pub deleting: bool,
+    /// The number that its next version gets. Numbers are not used twice.
+    #[serde(default = "first_number")]
+    pub next_version: u64,
+    /// The version that was published when it was created: a repeated creation has to ask for the same.
+    #[serde(default)]
+    pub created_with: Option<FirstVersion>,
+}
+
+/// A version as it was asked for when its machine was created.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FirstVersion {
+    /// For people.
+    pub description: Option<String>,
+}
+
+fn first_number() -> u64 {
+    1
 }

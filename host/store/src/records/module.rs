@@ -6,6 +6,7 @@
 //! may be written around that.
 
 use super::changes::Changes;
+use super::module_past::ModulePast;
 use super::space;
 use super::store::{Store, decode, encode};
 use crate::backend::KeyRange;
@@ -239,14 +240,28 @@ impl Store {
         self.records_after(space::ALIASES, range, after.as_deref(), limit).await
     }
 
-    /// The digests of all contents that a module or a version needs. Modules are read before versions, so that what
-    /// is published meanwhile is found under one of the two.
+    /// The digests of all contents that a module or a version needs, or that executions may still need. Modules are read
+    /// before versions and those before the past, so that what is published or replaced meanwhile is found under one.
     pub async fn module_contents(&self) -> Result<BTreeSet<String>, StoreError> {
         let mut digests = BTreeSet::new();
         for space in [space::MODULES, space::VERSIONS] {
             self.add_digests(space, &mut digests).await?;
         }
+        self.add_past_digests(&mut digests).await?;
         Ok(digests)
+    }
+
+    async fn add_past_digests(&self, digests: &mut BTreeSet<String>) -> Result<(), StoreError> {
+        let mut last = None;
+        loop {
+            let page = self.module_pasts(last.as_ref(), limits::PAGE_ITEMS).await?;
+            let Some(end) = page.last() else { return Ok(()) };
+            last = Some(end.clone());
+            digests.extend(page.into_iter().filter_map(|past| match past.was {
+                ModulePast::Content { content, .. } => Some(content.sha256),
+                ModulePast::Alias { .. } => None,
+            }));
+        }
     }
 
     async fn add_digests(&self, space: Space, digests: &mut BTreeSet<String>) -> Result<(), StoreError> {

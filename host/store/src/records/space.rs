@@ -47,8 +47,17 @@ pub(super) const WAKES: Space = Space::new(b't');
 /// Executions that have ended: when, execution id -> nothing.
 pub(super) const CLOSED: Space = Space::new(b'r');
 
+/// Published versions of machines: machine id, number -> `MachineVersionRecord`.
+pub(super) const MACHINE_VERSIONS: Space = Space::new(b'V');
+/// Aliases of machines: machine id, alias -> `MachineAliasRecord`.
+pub(super) const MACHINE_ALIASES: Space = Space::new(b'A');
+/// Tags: ARN of what is tagged -> `TagsRecord`.
+pub(super) const TAGS: Space = Space::new(b'T');
+/// What names of modules stood for: module, zero byte, qualifier, zero byte, until when -> `ModulePastRecord`.
+pub(super) const MODULE_PASTS: Space = Space::new(b'H');
+
 /// All spaces in use. Whoever adds one also adds its check (`verify`).
-pub(super) const KNOWN: [Space; 18] = [
+pub(super) const KNOWN: &[Space] = &[
     MACHINES,
     DEFINITIONS,
     MODULES,
@@ -66,6 +75,10 @@ pub(super) const KNOWN: [Space; 18] = [
     LISTS,
     WAKES,
     CLOSED,
+    MACHINE_VERSIONS,
+    MACHINE_ALIASES,
+    TAGS,
+    MODULE_PASTS,
     Space::FENCES,
 ];
 
@@ -108,6 +121,26 @@ pub(super) fn owner_of(key: &[u8]) -> Option<ExecutionId> {
 /// The keys of `TEXTS`.
 pub(super) fn text_key(execution: ExecutionId, text: TextId) -> Key {
     [execution.0, text].concat().into()
+}
+
+/// The keys of `MACHINE_VERSIONS`.
+pub(super) fn machine_version_key(machine: MachineId, number: u64) -> Key {
+    [machine.0.as_slice(), &number.to_be_bytes()].concat().into()
+}
+
+/// The keys of `MACHINE_ALIASES`.
+pub(super) fn machine_alias_key(machine: MachineId, alias: &str) -> Key {
+    [machine.0.as_slice(), alias.as_bytes()].concat().into()
+}
+
+/// The keys of `MODULE_PASTS`. Neither a module's name nor a qualifier holds a zero byte.
+pub(super) fn module_past_key(name: &str, qualifier: &str, until: Timestamp) -> Key {
+    [&*module_past_prefix(name, qualifier), &time_prefix(until)].concat().into()
+}
+
+/// How they begin.
+pub(super) fn module_past_prefix(name: &str, qualifier: &str) -> Key {
+    [name.as_bytes(), &[0], qualifier.as_bytes(), &[0]].concat().into()
 }
 
 /// The keys of `HISTORY` and `LOGS`.

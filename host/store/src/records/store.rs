@@ -112,13 +112,6 @@ impl Store {
         Ok(stored.map(|stored| String::from_utf8_lossy(&stored.value).into_owned()))
     }
 
-    /// Removes a machine; its revisions stay for the executions that ran them.
-    pub async fn delete_machine(&self, arn: &str) -> Result<(), StoreError> {
-        let mut changes = Changes::new();
-        changes.delete(space::MACHINES, Key::copy_from_slice(arn.as_bytes()));
-        self.commit(changes).await
-    }
-
     /// Machines in the order of their ARNs, from behind `after`.
     pub async fn machines(
         &self,

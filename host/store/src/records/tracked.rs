@@ -241,6 +241,8 @@ impl Tracked {
             started_at: context.start_time,
             stopped_at: None,
             wakes_at: None,
+            version: context.version,
+            alias: context.alias.clone(),
         };
         let list = match place {
             Place::Nowhere { .. } | Place::Open => space::OPEN,

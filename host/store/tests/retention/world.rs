@@ -313,6 +313,8 @@ pub(crate) fn context(execution_arn: String, start_time: Timestamp) -> Execution
         start_time,
         seed: 5,
         quotas: Quotas::default(),
+        version: None,
+        alias: None,
     }
 }
 
@@ -330,5 +332,8 @@ pub(crate) fn machine_record(id: MachineId, number: u8) -> MachineRecord {
         logging_configuration: None,
         tracing_configuration: None,
         encryption_configuration: None,
+        deleting: false,
+        next_version: 1,
+        created_with: None,
     }
 }

@@ -108,6 +108,8 @@ pub(super) fn request(machine: &MachineRecord, number: u64) -> StartRequest {
         input: input_value.to_string(),
         input_value,
         trace_header: None,
+        version: None,
+        alias: None,
     }
 }
 

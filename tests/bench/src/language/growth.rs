@@ -180,6 +180,8 @@ fn request(number: u64, items: u64) -> StartRequest {
         input: input_value.to_string(),
         input_value,
         trace_header: None,
+        version: None,
+        alias: None,
     }
 }
 

@@ -124,5 +124,7 @@ fn context() -> ExecutionContext {
         start_time: NOW,
         seed: 1,
         quotas: Quotas::default(),
+        version: None,
+        alias: None,
     }
 }

@@ -42,6 +42,8 @@ impl<'m> Run<'m> {
             start_time: START,
             seed: 7,
             quotas,
+            version: None,
+            alias: None,
         };
         let execution = Execution::new(context, input);
         Run {

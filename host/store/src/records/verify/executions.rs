@@ -178,6 +178,8 @@ impl Check<'_> {
             started_at: standing.context.start_time,
             stopped_at: standing.stopped_at,
             wakes_at,
+            version: standing.context.version,
+            alias: standing.context.alias.clone(),
         };
         if !space::lists_of(standing.status).contains(&list) || summary != expected {
             self.problem(ProblemKind::List, space::LISTS, &key, "it does not say what the journal says");

@@ -126,6 +126,8 @@ pub async fn check_records(
     check.logs().await?;
     check.machines().await?;
     check.definitions().await?;
+    check.machine_versions().await?;
+    check.tags().await?;
     check.modules().await?;
     check.secrets().await?;
     check.access_keys().await?;

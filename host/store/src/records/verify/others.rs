@@ -5,10 +5,14 @@ use crate::batch::{Key, Space, epoch_of};
 use crate::error::StoreError;
 use crate::records::access_key::AccessKeyRecord;
 use crate::records::machine::MachineRecord;
+use crate::records::machine_alias::MachineAliasRecord;
+use crate::records::machine_version::MachineVersionRecord;
 use crate::records::module::{ModuleAliasRecord, ModuleRecord, ModuleVersionRecord};
+use crate::records::module_past::ModulePastRecord;
 use crate::records::secret::SecretRecord;
 use crate::records::space;
 use crate::records::store::decode;
+use crate::records::tags::TagsRecord;
 use serde::de::DeserializeOwned;
 
 impl Check<'_> {
@@ -29,6 +33,46 @@ impl Check<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Versions of machines, and that the definition of each is there; aliases, and that what they name is.
+    pub(super) async fn machine_versions(&mut self) -> Result<(), StoreError> {
+        let mut pages = Pages::of(space::MACHINE_VERSIONS);
+        while let Some(items) = self.page(&mut pages).await? {
+            for (key, value) in items {
+                let place = (space::MACHINE_VERSIONS, &*key);
+                let record = decode::<MachineVersionRecord>(place.0, &key, &value);
+                let Some(record) = self.keep(ProblemKind::Unreadable, place, record)? else { continue };
+                self.is_under(place, &space::machine_version_key(record.machine, record.number));
+                let definition = space::definition_key(record.machine, record.revision);
+                if !self.is_there(space::DEFINITIONS, &definition).await? {
+                    let detail = format!("the definition of version {} is missing", record.number);
+                    self.problem(ProblemKind::Definition, space::DEFINITIONS, &definition, detail);
+                }
+            }
+        }
+        let mut pages = Pages::of(space::MACHINE_ALIASES);
+        while let Some(items) = self.page(&mut pages).await? {
+            for (key, value) in items {
+                let place = (space::MACHINE_ALIASES, &*key);
+                let record = decode::<MachineAliasRecord>(place.0, &key, &value);
+                let Some(record) = self.keep(ProblemKind::Unreadable, place, record)? else { continue };
+                self.is_under(place, &space::machine_alias_key(record.machine, &record.name));
+                for route in record.routes {
+                    let version = space::machine_version_key(record.machine, route.version);
+                    if !self.is_there(space::MACHINE_VERSIONS, &version).await? {
+                        let detail = format!("version {}, which it names, is not there", route.version);
+                        self.problem(ProblemKind::Orphan, space::MACHINE_ALIASES, &key, detail);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Tags. Those of something that is gone are no fault: whoever takes its ARN removes them.
+    pub(super) async fn tags(&mut self) -> Result<(), StoreError> {
+        self.each(space::TAGS, |record: &TagsRecord| (record.arn.clone().into(), None)).await
     }
 
     /// Definitions: JSON texts. Those that nothing uses any more are no fault.
@@ -57,6 +101,11 @@ impl Check<'_> {
         .await?;
         self.each(space::ALIASES, |record: &ModuleAliasRecord| {
             (space::alias_key(&record.name, &record.alias), Some(record.name.clone()))
+        })
+        .await?;
+        // The module itself may be gone: executions that began before may still call it.
+        self.each(space::MODULE_PASTS, |record: &ModulePastRecord| {
+            (space::module_past_key(&record.name, &record.qualifier, record.until), None)
         })
         .await
     }
