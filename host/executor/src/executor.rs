@@ -10,6 +10,7 @@ use crate::integration::Integration;
 use crate::lane::Lane;
 use crate::limits;
 use crate::machines::Machines;
+use crate::observer::{NoObserver, Observer};
 use crate::quiescence::Quiescence;
 use crate::request::{StartRequest, Started};
 use crate::retention::Retention;
@@ -107,6 +108,18 @@ impl Executor {
         clock: Arc<dyn Clock>,
         config: ExecutorConfig,
     ) -> Result<Executor, ExecutorError> {
+        Executor::open_observed(store, integration, expressions, clock, config, Arc::new(NoObserver))
+    }
+
+    /// The same, and has executions watched.
+    pub fn open_observed(
+        store: Store,
+        integration: Arc<dyn Integration>,
+        expressions: Arc<dyn Expressions>,
+        clock: Arc<dyn Clock>,
+        config: ExecutorConfig,
+        observer: Arc<dyn Observer>,
+    ) -> Result<Executor, ExecutorError> {
         let machines = Arc::new(Machines::new(store.clone()));
         let reviver = Reviver {
             store: store.clone(),
@@ -121,6 +134,7 @@ impl Executor {
             lane: Arc::new(Lane::open(expressions)?),
             ids: Arc::new(Ids::new(config.seed, &clock)),
             quotas: config.quotas,
+            observer,
         };
         let skipping = clock.as_virtual().map(VirtualClock::skipping);
         let quiescence = if skipping.is_some() { Quiescence::watched() } else { Quiescence::default() };

@@ -33,6 +33,6 @@ pub use error::{ExecutorError, SkipError, StartError, StopError, WaitError};
 pub use executor::{Executor, ExecutorConfig};
 pub use expressions::{Expressions, NoExpressions};
 pub use integration::{Integration, TaskOutcome, TaskRequest};
-pub use observer::{NoObserver, Observed, Observer};
+pub use observer::{NoObserver, Observed, Observer, Tally};
 pub use request::{StartRequest, Started};
 pub use virtual_clock::{AdvanceError, Skipping, VirtualClock};

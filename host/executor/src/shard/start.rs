@@ -8,7 +8,7 @@ use crate::error::StartError;
 use crate::request::{StartRequest, Started};
 use std::sync::Arc;
 use stepwell_asl::{EventKind, Execution, ExecutionContext, StateMachine};
-use stepwell_store::{ExecutionId, StartRecord, Tracked};
+use stepwell_store::{ExecutionId, Observation, StartRecord, Tracked};
 use tokio::sync::oneshot;
 
 type StartReply = oneshot::Sender<Result<Started, StartError>>;
@@ -72,6 +72,7 @@ impl Shard {
             revised_at: request.machine.updated_at,
             input: request.input,
             trace_header: request.trace_header,
+            observation: Observation::of(&request.machine),
         };
         let context = ExecutionContext {
             execution_arn: request.execution_arn,
