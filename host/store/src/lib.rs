@@ -31,7 +31,7 @@ pub use error::{OpenError, StoreError};
 pub use location::{LocationError, OpenOptions, StoreLocation, VerifyOnOpen, open};
 pub use memory::MemoryBackend;
 pub use records::{
-    AccessKeyRecord, Changes, Closed, ExecutionId, ExecutionSummary, HistoryPage, ListPosition, Loaded,
+    AccessKeyRecord, Changes, Closed, ExecutionId, ExecutionSummary, ExpressRecord, HistoryPage, ListPosition, Loaded,
     LogChoice, LogLevel, LogLine, MachineId, MachineLook, MachineRecord, ModuleAliasRecord, ModuleContent,
     ModuleRecord, ModuleSettings, ModuleVersionRecord, Moved, Observation, Problem, ProblemKind, RecordCheck,
     Removal, SecretRecord, Standing, StartRecord, Store, Stranded, Tracked, Wake, check_records,

@@ -44,8 +44,11 @@ pub(super) const WAKES: Space = Space::new(b't');
 /// Executions that have ended: when, execution id -> nothing.
 pub(super) const CLOSED: Space = Space::new(b'r');
 
+/// Asynchronous Express executions that have not ended: execution id -> `ExpressRecord`.
+pub(super) const EXPRESS: Space = Space::new(b'y');
+
 /// All spaces in use. Whoever adds one also adds its check (`verify`).
-pub(super) const KNOWN: [Space; 17] = [
+pub(super) const KNOWN: [Space; 18] = [
     MACHINES,
     DEFINITIONS,
     MODULES,
@@ -62,6 +65,7 @@ pub(super) const KNOWN: [Space; 17] = [
     LISTS,
     WAKES,
     CLOSED,
+    EXPRESS,
     Space::FENCES,
 ];
 

@@ -123,6 +123,7 @@ pub async fn check_records(
     check.parts().await?;
     check.leftovers().await?;
     check.logs().await?;
+    check.express().await?;
     check.machines().await?;
     check.definitions().await?;
     check.modules().await?;
