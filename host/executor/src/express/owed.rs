@@ -103,10 +103,7 @@ pub(super) async fn start(
         return;
     }
     let context = record.context;
-    let _ = reply.send(Ok(Started {
-        execution_arn: context.execution_arn,
-        started_at: context.start_time,
-    }));
+    let _ = reply.send(Ok(Started { execution_arn: context.execution_arn, started_at: context.start_time }));
     finish(&shared, id, run).await;
 }
 
@@ -163,7 +160,9 @@ pub(super) async fn run_again(express: Express, hold: Hold) {
                     executions += 1;
                     again(shared, id, record, share).await;
                 }
-                Err(failure) => error!(%failure, ?id, "an Express execution cannot be read and is not run again"),
+                Err(failure) => {
+                    error!(%failure, ?id, "an Express execution cannot be read and is not run again")
+                }
             }
         }
     }

@@ -140,7 +140,10 @@ mod tests {
         assert_eq!(one.hold(200), Err(Outgrown { bytes: 200 }));
         assert_eq!(one.hold(30), Ok(()));
         let mut two = Share::take(&room, 1).unwrap();
-        assert_eq!(two.hold(limits::EXPRESS_EXECUTION_BYTES + 1).err().map(|outgrown| outgrown.bytes > 0), Some(true));
+        assert_eq!(
+            two.hold(limits::EXPRESS_EXECUTION_BYTES + 1).err().map(|outgrown| outgrown.bytes > 0),
+            Some(true)
+        );
         drop(two);
         assert_eq!((room.held.load(Ordering::Relaxed), one.most()), (30, 200));
     }

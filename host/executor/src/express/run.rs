@@ -244,7 +244,13 @@ impl Run {
         let (Some(observation), false) = (&self.facts.observation, events.is_empty()) else { return };
         let context = &transition.execution.context;
         let trace_header = self.facts.trace_header.as_deref();
-        self.shared.observer.observe(&Observed { execution: None, observation, context, trace_header, events });
+        self.shared.observer.observe(&Observed {
+            execution: None,
+            observation,
+            context,
+            trace_header,
+            events,
+        });
     }
 
     fn end(&self, transition: Transition) -> ExpressEnd {

@@ -4,7 +4,7 @@
 
 use crate::clock::Clock;
 use crate::integration::{Integration, TaskOutcome, TaskRequest};
-use futures_util::future::{AbortHandle, Abortable, Aborted, BoxFuture};
+use futures_util::future::{AbortHandle, Abortable, BoxFuture};
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt as _, StreamExt as _};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -56,7 +56,8 @@ impl Work {
     pub(super) fn begin(&mut self, integration: &Arc<dyn Integration>, work: WorkId, request: TaskRequest) {
         let integration = Arc::clone(integration);
         let run = async move { (work, run_task(&*integration, request).await) };
-        let run = if self.tasks.is_empty() { run.boxed() } else { Spawned(tokio::spawn(run)).ended().boxed() };
+        let run =
+            if self.tasks.is_empty() { run.boxed() } else { Spawned(tokio::spawn(run)).ended().boxed() };
         let (handle, registration) = AbortHandle::new_pair();
         self.running.push(Abortable::new(run, registration));
         self.tasks.insert(work, handle);

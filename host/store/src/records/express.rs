@@ -60,9 +60,10 @@ impl Store {
             None => KeyRange::all(),
         };
         let page = self.backend.scan(space::EXPRESS, range, false, limit).await?;
-        let starts = page.items.iter().map(|(key, value)| {
-            Ok((id_of(space::EXPRESS, key, key)?, decode(space::EXPRESS, key, value)))
-        });
+        let starts = page
+            .items
+            .iter()
+            .map(|(key, value)| Ok((id_of(space::EXPRESS, key, key)?, decode(space::EXPRESS, key, value))));
         starts.collect()
     }
 }
