@@ -31,6 +31,12 @@ pub enum StartError {
     /// The owning shard has too much to do.
     #[error("too many requests are waiting; try again")]
     Busy,
+    /// As many Express executions run as may, or hold as much.
+    #[error("as many Express executions run as may at the same time, or hold as much; try again")]
+    Full,
+    /// A step of the execution panicked.
+    #[error("the execution broke off")]
+    Broken,
     /// The server is shutting down.
     #[error("the server is shutting down; try again")]
     ShuttingDown,

@@ -4,12 +4,14 @@ use crate::alarm::Alarm;
 use crate::clock::Clock;
 use crate::endings::Endings;
 use crate::error::{ExecutorError, SkipError, StartError, StopError, WaitError};
+use crate::express::{Express, ExpressBounds, ExpressEnd, ExpressParts};
 use crate::expressions::Expressions;
 use crate::ids::Ids;
 use crate::integration::Integration;
 use crate::lane::Lane;
 use crate::limits;
 use crate::machines::Machines;
+use crate::observer::{NoObserver, Observer};
 use crate::quiescence::Quiescence;
 use crate::request::{StartRequest, Started};
 use crate::retention::Retention;
@@ -40,6 +42,8 @@ pub struct ExecutorConfig {
     /// For simulations: ids of new executions, and what is random about them, follow from it and from the clock. No two
     /// executors of one store may have the same. None: the operating system's randomness.
     pub seed: Option<u64>,
+    /// What Express executions may take.
+    pub express: ExpressBounds,
 }
 
 impl Default for ExecutorConfig {
@@ -51,6 +55,7 @@ impl Default for ExecutorConfig {
             mailbox: limits::MAILBOX,
             retention: None,
             seed: None,
+            express: ExpressBounds::default(),
         }
     }
 }
@@ -64,6 +69,7 @@ pub struct Executor {
     integration: Arc<dyn Integration>,
     quotas: Quotas,
     skipper: Skipper,
+    express: Express,
 }
 
 /// The shards, and who of them owns what.
@@ -107,6 +113,18 @@ impl Executor {
         clock: Arc<dyn Clock>,
         config: ExecutorConfig,
     ) -> Result<Executor, ExecutorError> {
+        Executor::open_observed(store, integration, expressions, clock, config, Arc::new(NoObserver))
+    }
+
+    /// The same, and has executions watched.
+    pub fn open_observed(
+        store: Store,
+        integration: Arc<dyn Integration>,
+        expressions: Arc<dyn Expressions>,
+        clock: Arc<dyn Clock>,
+        config: ExecutorConfig,
+        observer: Arc<dyn Observer>,
+    ) -> Result<Executor, ExecutorError> {
         let machines = Arc::new(Machines::new(store.clone()));
         let reviver = Reviver {
             store: store.clone(),
@@ -121,9 +139,22 @@ impl Executor {
             lane: Arc::new(Lane::open(expressions)?),
             ids: Arc::new(Ids::new(config.seed, &clock)),
             quotas: config.quotas,
+            observer,
         };
         let skipping = clock.as_virtual().map(VirtualClock::skipping);
         let quiescence = if skipping.is_some() { Quiescence::watched() } else { Quiescence::default() };
+        let express = Express::open(ExpressParts {
+            store: store.clone(),
+            machines: Arc::clone(&machines),
+            integration: Arc::clone(&integration),
+            observer: Arc::clone(&parts.observer),
+            clock: Arc::clone(&clock),
+            lane: Arc::downgrade(&parts.lane),
+            ids: Arc::clone(&parts.ids),
+            quotas: config.quotas,
+            quiescence: quiescence.clone(),
+            bounds: config.express,
+        });
         let shards = (0..config.shards.max(1)).map(|number| {
             let (sender, inbox) = mpsc::channel(config.mailbox.max(1));
             let (endings, stall) = (Arc::<Endings>::default(), Arc::<Stall>::default());
@@ -149,7 +180,7 @@ impl Executor {
             tokio::spawn(skipper.clone().run());
         }
         tokio::spawn(sweep_leftovers(store.clone()));
-        Ok(Executor { store, machines, shards, integration, quotas: config.quotas, skipper })
+        Ok(Executor { store, machines, shards, integration, quotas: config.quotas, skipper, express })
     }
 
     /// The bounds that new executions get.
@@ -193,6 +224,22 @@ impl Executor {
                 outcome => return outcome,
             }
         }
+    }
+
+    /// Starts an Express execution; answers when the start is durable. It runs at least once: again from the beginning when
+    /// the process ends before it does. No two starts are the same.
+    pub async fn start_express(&self, request: StartRequest) -> Result<Started, StartError> {
+        self.express.start(request).await
+    }
+
+    /// Runs an Express execution to its end (API: StartSyncExecution), at most once. Given up, with `ShuttingDown`, when
+    /// `until` is ready first. It runs on when the caller goes away.
+    pub async fn run_express(
+        &self,
+        request: StartRequest,
+        until: impl Future<Output = ()>,
+    ) -> Result<ExpressEnd, StartError> {
+        self.express.run(request, until).await
     }
 
     /// The execution that has the name already, if the request repeats its start; an error if it does not. What is
@@ -246,7 +293,8 @@ impl Executor {
 
     /// Begins no new task, gives the running ones up to `grace` to end, and commits their results. What still
     /// runs then is aborted, and runs again after a restart with the same idempotency key. Steps that are under way
-    /// get the same time; one that takes longer is lost, and is taken anew after a restart.
+    /// get the same time; one that takes longer is lost, and is taken anew after a restart. So are asynchronous Express
+    /// executions, from their beginning.
     pub async fn shut_down(&self, grace: Duration) {
         let mut done = Vec::new();
         for shard in self.shards.0.iter() {
@@ -255,6 +303,7 @@ impl Executor {
                 done.push(answer);
             }
         }
+        self.express.shut_down(grace).await;
         for answer in done {
             // An error means that the shard has already ended.
             let _ = answer.await;

@@ -45,6 +45,11 @@ impl Ids {
     }
 }
 
+/// What seeds the random choices of an execution: the random half of its id.
+pub(crate) fn seed_of(id: ExecutionId) -> u64 {
+    id.0[8..].iter().fold(0, |seed, byte| (seed << 8) | u64::from(*byte))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

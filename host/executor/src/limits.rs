@@ -80,3 +80,28 @@ pub const SLOW_NICE: i32 = 10;
 pub const STEP_STACK_BYTES: usize = 16 * 1024 * 1024;
 /// Times that a step is tried that panics; then its event is dropped until the next start.
 pub const STEP_TRIES: u32 = 3;
+/// Longest Express execution; then its status is TIMED_OUT (Step Functions quota: 5 minutes).
+pub const EXPRESS_DURATION: Duration = Duration::from_mins(5);
+/// Express executions that run at the same time unless configured otherwise; more starts are refused.
+pub const EXPRESS_EXECUTIONS: usize = 10_000;
+/// What all running Express executions may hold before new starts are refused, unless configured otherwise: bytes of
+/// their data as JSON text. In memory it takes a few times as much.
+pub const EXPRESS_BYTES: usize = 256 * 1024 * 1024;
+/// The same for one of them; one that grows beyond it is ended, and so is one that grows while all together hold twice
+/// what they may. A Parallel state alone may copy 32 MiB to its branches.
+pub const EXPRESS_EXECUTION_BYTES: usize = 64 * 1024 * 1024;
+/// What an Express execution has recorded before its data are measured for the first time, in bytes. Later ones follow
+/// when it has recorded as much again as it held then.
+pub const EXPRESS_MEASURED_AFTER: usize = 64 * 1024;
+/// How long the ends of asynchronous Express executions are gathered before one batch removes their starts.
+pub const EXPRESS_CLEAN_EVERY: Duration = Duration::from_millis(250);
+/// Starts that such a batch removes.
+pub const EXPRESS_CLEAN_STARTS: usize = 1_000;
+/// Starts of an earlier life of the server read per page, to run them again.
+pub const EXPRESS_RERUN_PAGE: usize = 200;
+/// Events of an Express execution: nothing keeps them, and five minutes end it anyway.
+pub const EXPRESS_EVENTS: u64 = u64::MAX;
+/// How often the starts are looked at even when nobody has told of an end.
+pub const EXPRESS_CLEAN_LONGEST: Duration = Duration::from_mins(1);
+/// How often a shut-down looks whether Express executions still run.
+pub const EXPRESS_EMPTY_LOOK: Duration = Duration::from_millis(20);

@@ -20,12 +20,21 @@ struct State {
     holds: usize,
     /// Counts the ends of quiet times: two looks between which it has not changed saw the same.
     disturbances: u64,
-    /// The first timer in the memory of each shard that has one.
-    due: BTreeMap<usize, Timestamp>,
+    /// The first timer in the memory of each shard and each guest that has one.
+    due: BTreeMap<Owner, Timestamp>,
+    /// Guests so far.
+    guests: u64,
     /// The last parked execution that the alarm has called.
     called: Option<Wake>,
     /// A shard has ended: what it had to do is left to the next start, and must not be overtaken.
     ended: bool,
+}
+
+/// Whose timers are in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Owner {
+    Shard(usize),
+    Guest(u64),
 }
 
 /// What there was to see while nobody was at work.
@@ -45,6 +54,13 @@ pub(crate) struct Hold(Quiescence);
 pub(crate) struct Place {
     quiescence: Quiescence,
     shard: usize,
+    hold: Option<Hold>,
+}
+
+/// The place of somebody who comes and goes: an Express execution. Its end is not the end of everything.
+pub(crate) struct Guest {
+    quiescence: Quiescence,
+    number: u64,
     hold: Option<Hold>,
 }
 
@@ -79,6 +95,31 @@ impl Quiescence {
     /// The place of the shard of this number. It is at work until it says otherwise.
     pub(crate) fn place(&self, shard: usize) -> Place {
         Place { quiescence: self.clone(), shard, hold: Some(self.hold()) }
+    }
+
+    /// A place for somebody new, who is at work; none where time is real and nobody asks.
+    pub(crate) fn guest(&self) -> Option<Guest> {
+        if !self.is_watched() {
+            return None;
+        }
+        let mut number = 0;
+        self.change(|state| {
+            state.guests += 1;
+            number = state.guests;
+            false
+        });
+        Some(Guest { quiescence: self.clone(), number, hold: Some(self.hold()) })
+    }
+
+    /// Notes the first timer of an owner. Whoever calls holds time.
+    fn note_due(&self, owner: Owner, due: Option<Timestamp>) {
+        self.change(|state| {
+            match due {
+                Some(due) => drop(state.due.insert(owner, due)),
+                None => drop(state.due.remove(&owner)),
+            }
+            false
+        });
     }
 
     /// Waits until nobody is at work and something has happened since `seen`. `None` once a shard has ended.
@@ -140,15 +181,31 @@ impl Place {
 
     /// The shard rests, until this timer.
     pub(crate) fn rest(&mut self, due: Option<Timestamp>) {
-        let shard = self.shard;
-        self.quiescence.change(|state| {
-            match due {
-                Some(due) => drop(state.due.insert(shard, due)),
-                None => drop(state.due.remove(&shard)),
-            }
-            false
-        });
+        self.quiescence.note_due(Owner::Shard(self.shard), due);
         self.hold = None;
+    }
+}
+
+impl Guest {
+    /// It is at work.
+    pub(crate) fn work(&mut self) {
+        if self.hold.is_none() {
+            self.hold = Some(self.quiescence.hold());
+        }
+    }
+
+    /// It rests, until this timer.
+    pub(crate) fn rest(&mut self, due: Timestamp) {
+        self.quiescence.note_due(Owner::Guest(self.number), Some(due));
+        self.hold = None;
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        // Whoever has seen its timer looks again.
+        self.work();
+        self.quiescence.note_due(Owner::Guest(self.number), None);
     }
 }
 
@@ -198,6 +255,21 @@ mod tests {
         assert!(!quiescence.if_undisturbed(&seen, || panic!("somebody held time")));
         let seen = look(&quiescence, None).unwrap();
         assert!(quiescence.if_undisturbed(&seen, || {}));
+    }
+
+    #[test]
+    fn guests_hold_time_and_have_timers_until_they_go() {
+        let quiescence = Quiescence::watched();
+        let mut guest = quiescence.guest().unwrap();
+        assert_eq!(look(&quiescence, None), None);
+        guest.rest(Timestamp(9));
+        let seen = look(&quiescence, None).unwrap();
+        assert_eq!(seen.due, Some(Timestamp(9)));
+        guest.work();
+        assert!(!quiescence.if_undisturbed(&seen, || panic!("the guest is at work")));
+        drop(guest);
+        assert_eq!(look(&quiescence, Some(seen.disturbances)).unwrap().due, None);
+        assert!(Quiescence::default().guest().is_none());
     }
 
     #[tokio::test]

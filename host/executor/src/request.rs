@@ -14,7 +14,7 @@ pub struct StartRequest {
     pub name: String,
     /// Whether the name was made just now and is unique, so that nobody else can have it.
     pub fresh_name: bool,
-    /// ARN of the execution.
+    /// ARN of the execution; for an Express execution without the id at its end, which the executor makes.
     pub execution_arn: String,
     /// Region of the execution, for its history.
     pub region: String,

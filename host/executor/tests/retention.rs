@@ -157,6 +157,7 @@ async fn fill(store: &Store, executions: u64) {
             revised_at: Timestamp(0),
             input: json!({"number": number}).to_string(),
             trace_header: None,
+            observation: None,
         };
         let at = Timestamp(1_000 + i64::try_from(number).unwrap());
         let mut tracked = Tracked::new(ExecutionId(id), record, true);

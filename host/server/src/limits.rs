@@ -127,6 +127,10 @@ pub(crate) const OTHER_DESCRIPTORS: u64 = 512;
 
 /// How long open requests may take to end when the server stops.
 pub(crate) const REQUESTS_GRACE: Duration = Duration::from_secs(10);
+/// How long synchronous Express executions may take to end when the server stops, which leaves time for their answers.
+pub(crate) const SYNC_GRACE: Duration = Duration::from_secs(8);
+/// Steps in which memory and time of a synchronous execution are billed: bytes and milliseconds (API: BillingDetails).
+pub(crate) const BILLED_STEPS: (u64, u64) = (64 << 20, 100);
 /// How long running tasks may take to end when the server stops.
 pub(crate) const TASKS_GRACE: Duration = Duration::from_secs(10);
 /// A call that the sandbox ends this close to the state's deadline has met that deadline.

@@ -104,6 +104,7 @@ impl Run {
             revised_at: Timestamp(0),
             input: input.to_string(),
             trace_header: None,
+            observation: None,
         };
         Run {
             machine: StateMachine::parse(definition).unwrap(),

@@ -64,6 +64,7 @@ async fn run(store: &Store, payload: usize) -> Vec<usize> {
         revised_at: Timestamp(0),
         input: input.to_string(),
         trace_header: None,
+        observation: None,
     };
     let (mut tracked, mut execution) = (Tracked::new(ID, record, false), Execution::new(context(), input));
     let machine = StateMachine::parse(&definition()).unwrap();
@@ -145,6 +146,7 @@ async fn what_looks_like_a_mark_is_read_as_it_was_written() {
         revised_at: Timestamp(0),
         input: "1".to_owned(),
         trace_header: None,
+        observation: None,
     };
     let machine = StateMachine::parse(&definition()).unwrap();
     let mut tracked = Tracked::new(ID, record, false);

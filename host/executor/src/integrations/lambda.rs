@@ -206,9 +206,12 @@ impl Invocation {
     }
 }
 
-/// The part of an execution's ARN that all executions of its machine share: everything before its name.
+/// The part of an execution's ARN that all executions of its machine share: everything before its name, and before the
+/// name and the id of an Express execution.
 fn machine_of(execution_arn: &str) -> &str {
-    execution_arn.rsplit_once(':').map_or(execution_arn, |(machine, _)| machine)
+    let machine = execution_arn.rsplit_once(':').map_or(execution_arn, |(machine, _)| machine);
+    let is_express = execution_arn.split(':').nth(5) == Some("express");
+    if is_express { machine.rsplit_once(':').map_or(machine, |(machine, _)| machine) } else { machine }
 }
 
 /// The name and qualifier in a function's full ARN, partial ARN or name (API: FunctionName).
@@ -300,6 +303,14 @@ mod tests {
             ("arn:aws:lambda:us-east-1:123456789012:function:charge:2", "charge", Some("2")),
         ] {
             assert_eq!(function_name(text), (name.to_owned(), qualifier.map(str::to_owned)), "{text}");
+        }
+    }
+
+    #[test]
+    fn executions_of_one_machine_wait_in_one_line() {
+        let prefix = "arn:aws:states:us-east-1:123456789012";
+        for (tail, machine) in [("execution:m:e", "execution:m"), ("express:m:e:0-1", "express:m")] {
+            assert_eq!(machine_of(&format!("{prefix}:{tail}")), format!("{prefix}:{machine}"));
         }
     }
 

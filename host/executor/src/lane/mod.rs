@@ -20,7 +20,7 @@ use std::{io, thread};
 use stepwell_asl::jsonata::Evaluator;
 use stepwell_asl::{Event, Execution, StateMachine, Transition, step};
 use stepwell_store::ExecutionId;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tracing::warn;
 use watch::Watch;
 
@@ -30,8 +30,16 @@ pub(crate) struct Job {
     pub(crate) machine: Arc<StateMachine>,
     pub(crate) execution: Execution,
     pub(crate) event: Event,
-    /// The shard that waits for it.
-    pub(crate) home: mpsc::Sender<Message>,
+    /// Who waits for it.
+    pub(crate) home: Home,
+}
+
+/// Who waits for a step.
+pub(crate) enum Home {
+    /// A shard hears of it by [`Message::Stepped`].
+    Shard(mpsc::Sender<Message>),
+    /// An Express execution. Nothing when the step panicked.
+    Express(oneshot::Sender<Option<Transition>>),
 }
 
 /// A step that was taken.
@@ -77,7 +85,7 @@ impl Lane {
         Ok(lane)
     }
 
-    /// Queues a step. Its shard hears of it by [`Message::Stepped`].
+    /// Queues a step.
     pub(crate) fn submit(&self, job: Job) {
         self.shared.jobs().waiting.push_back(job);
         self.shared.arrival.notify_one();
@@ -114,8 +122,7 @@ impl Shared {
             let replaced = watch.replaced();
             // Another slow step may go on; this one only has to be told.
             drop(watch);
-            // The shard ends only with the server; then the event happens again after the restart.
-            let _ = home.blocking_send(Message::Stepped(Box::new(stepped)));
+            home.tell(stepped);
             if replaced {
                 return;
             }
@@ -146,8 +153,19 @@ impl Shared {
     }
 }
 
+impl Home {
+    fn tell(self, stepped: Stepped) {
+        match self {
+            // The shard ends only with the server; then the event happens again after the restart.
+            Home::Shard(shard) => drop(shard.blocking_send(Message::Stepped(Box::new(stepped)))),
+            // The execution may have been given up.
+            Home::Express(waiting) => drop(waiting.send(stepped.transition)),
+        }
+    }
+}
+
 impl Job {
-    fn take(self, evaluator: &dyn Evaluator) -> (mpsc::Sender<Message>, Stepped) {
+    fn take(self, evaluator: &dyn Evaluator) -> (Home, Stepped) {
         let Job { id, machine, execution, event, home } = self;
         let transition = catch_unwind(AssertUnwindSafe(|| step(&machine, execution, event, evaluator)));
         (home, Stepped { id, transition: transition.ok() })

@@ -7,6 +7,7 @@ use super::{Message, Occurrence, Shard};
 use crate::error::{StartError, StopError};
 use crate::integration::{TaskOutcome, TaskRequest};
 use crate::limits;
+use crate::observer::Observed;
 use crate::revive::Revived;
 use futures_util::FutureExt;
 use std::collections::BTreeSet;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use stepwell_asl::{BranchId, Command, EventKind, StatesError, Status, TaskWork, Timestamp, Work, WorkId};
 use stepwell_store::{ExecutionId, StoreError};
+use tokio::time::Instant;
 use tracing::{debug, error, warn};
 
 impl Shard {
@@ -26,7 +28,10 @@ impl Shard {
             None if changes.is_empty() => Ok(()),
             None => {
                 self.ties.stall.begin();
-                self.store.commit(changes).await
+                let began = Instant::now();
+                let committed = self.store.commit(changes).await;
+                turn.tally.commit = began.elapsed();
+                committed
             }
         };
         match outcome {
@@ -38,7 +43,27 @@ impl Shard {
         }
     }
 
+    /// Tells those who watch what has become durable.
+    fn tell(&self, turn: &Turn) {
+        if turn.tally.transitions > 0 || !turn.tally.ended.is_empty() {
+            self.observer.count(&turn.tally);
+        }
+        for (id, events) in &turn.observed {
+            let Some(live) = self.live.get(id) else { continue };
+            let record = live.tracked.record();
+            let Some(observation) = &record.observation else { continue };
+            self.observer.observe(&Observed {
+                execution: Some(*id),
+                observation,
+                context: &live.execution.context,
+                trace_header: record.trace_header.as_deref(),
+                events,
+            });
+        }
+    }
+
     fn carry_out(&mut self, turn: Turn) {
+        self.tell(&turn);
         for reply in turn.replies {
             // A caller that no longer waits has its answer in the store.
             match reply {

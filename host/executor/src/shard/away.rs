@@ -7,7 +7,7 @@ use super::live::Before;
 use super::turn::{Reply, Turn};
 use super::{Occurrence, Shard};
 use crate::error::{StartError, StopError};
-use crate::lane::{Job, Stepped};
+use crate::lane::{Home, Job, Stepped};
 use crate::limits;
 use crate::request::Started;
 use crate::revive::Revived;
@@ -169,7 +169,7 @@ impl Shard {
         if let Some(away) = live.away.as_mut() {
             away.place = Place::Lane(Box::new(queued), before);
         }
-        let (machine, home) = (Arc::clone(&live.machine), self.sender.clone());
+        let (machine, home) = (Arc::clone(&live.machine), Home::Shard(self.sender.clone()));
         self.lane.submit(Job { id, machine, execution, event, home });
     }
 

@@ -21,6 +21,7 @@ use crate::ids::Ids;
 use crate::integration::Integration;
 use crate::lane::{Lane, Stepped};
 use crate::limits;
+use crate::observer::Observer;
 use crate::quiescence::{Hold, Place};
 use crate::request::{StartRequest, Started};
 use crate::revive::Reviver;
@@ -84,6 +85,7 @@ pub(crate) struct Parts {
     pub(crate) lane: Arc<Lane>,
     pub(crate) ids: Arc<Ids>,
     pub(crate) quotas: Quotas,
+    pub(crate) observer: Arc<dyn Observer>,
 }
 
 /// What a shard shares with those who ask for something.
@@ -103,6 +105,7 @@ pub(crate) struct Shard {
     lane: Arc<Lane>,
     ids: Arc<Ids>,
     quotas: Quotas,
+    observer: Arc<dyn Observer>,
     ties: Ties,
     /// For the tasks that this shard starts, and for the lane.
     sender: mpsc::Sender<Message>,
@@ -130,7 +133,7 @@ impl Shard {
         sender: mpsc::Sender<Message>,
         inbox: mpsc::Receiver<Message>,
     ) -> Shard {
-        let Parts { store, reviver, integration, clock, lane, ids, quotas } = parts;
+        let Parts { store, reviver, integration, clock, lane, ids, quotas, observer } = parts;
         Shard {
             store,
             reviver,
@@ -139,6 +142,7 @@ impl Shard {
             lane,
             ids,
             quotas,
+            observer,
             ties,
             sender,
             inbox,

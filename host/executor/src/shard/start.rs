@@ -5,10 +5,11 @@ use super::live::Live;
 use super::turn::{Reply, Turn};
 use super::{Occurrence, Shard};
 use crate::error::StartError;
+use crate::ids::seed_of;
 use crate::request::{StartRequest, Started};
 use std::sync::Arc;
 use stepwell_asl::{EventKind, Execution, ExecutionContext, StateMachine};
-use stepwell_store::{ExecutionId, StartRecord, Tracked};
+use stepwell_store::{Observation, StartRecord, Tracked};
 use tokio::sync::oneshot;
 
 type StartReply = oneshot::Sender<Result<Started, StartError>>;
@@ -72,6 +73,7 @@ impl Shard {
             revised_at: request.machine.updated_at,
             input: request.input,
             trace_header: request.trace_header,
+            observation: Observation::of(&request.machine),
         };
         let context = ExecutionContext {
             execution_arn: request.execution_arn,
@@ -81,7 +83,7 @@ impl Shard {
             state_machine_name: request.machine.name.clone(),
             region: request.region,
             start_time: now,
-            seed: seed(id),
+            seed: seed_of(id),
             quotas: self.quotas,
             version: request.version,
             alias: request.alias,
@@ -99,9 +101,4 @@ impl Shard {
         self.step_now(&occurrence, turn);
         turn.replies.push(Reply::Start(reply, started));
     }
-}
-
-/// The random half of a version 7 UUID.
-fn seed(id: ExecutionId) -> u64 {
-    id.0[8..].iter().fold(0, |seed, byte| (seed << 8) | u64::from(*byte))
 }

@@ -6,7 +6,7 @@ use super::turn::{Reply, Turn};
 use super::{Occurrence, Shard};
 use crate::error::StopError;
 use crate::limits;
-use stepwell_asl::{EventKind, Timestamp};
+use stepwell_asl::{EventKind, Status, Timestamp};
 use stepwell_store::{ExecutionId, StoreError, Stranded};
 use tokio::sync::oneshot;
 use tracing::warn;
@@ -69,6 +69,7 @@ impl Shard {
         let kept = turn.changes.abort(stranded, at, error, cause);
         turn.keep(kept);
         turn.count();
+        turn.tally.ended.push(Status::Aborted);
         self.reviving.insert(id, Vec::new());
         turn.stranded.push(id);
     }

@@ -5,9 +5,10 @@ use super::live::Before;
 use super::{Occurrence, Shard};
 use crate::error::{StartError, StopError};
 use crate::limits;
+use crate::observer::Tally;
 use crate::request::Started;
 use stepwell_asl::jsonata::NoEvaluator;
-use stepwell_asl::{Command, Timestamp, Transition, step};
+use stepwell_asl::{Command, HistoryEvent, Timestamp, Transition, step};
 use stepwell_store::{Changes, ExecutionId, Moved, StoreError};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -27,6 +28,10 @@ pub(super) struct Turn {
     pub(super) touched: Vec<ExecutionId>,
     /// Executions that cannot be continued and that the turn has ended.
     pub(super) stranded: Vec<ExecutionId>,
+    /// What those who watch executions are told after the commit, in order.
+    pub(super) observed: Vec<(ExecutionId, Vec<HistoryEvent>)>,
+    /// For those who count.
+    pub(super) tally: Tally,
     events: usize,
     queued: usize,
 }
@@ -107,6 +112,11 @@ impl Shard {
             return false;
         }
         let event = &occurrence.kind;
+        turn.tally.count(event, transition.execution.progress.status, transition.history.len());
+        let observation = live.tracked.record().observation.as_ref();
+        if !transition.history.is_empty() && observation.is_some_and(|one| self.observer.observes(one)) {
+            turn.observed.push((id, transition.history.clone()));
+        }
         let moved = Moved { at: before.at, event, transition: &mut transition, parked_after };
         let kept = turn.changes.transition(&mut live.tracked, moved);
         live.execution = transition.execution;

@@ -69,6 +69,11 @@ pub(crate) fn execution_arn(machine_arn: &str, name: &str) -> String {
     format!("{}:{name}", machine_arn.replacen(":stateMachine:", ":execution:", 1))
 }
 
+/// The ARN of an Express execution of a machine, but for the id at its end.
+pub(crate) fn express_arn(machine_arn: &str, name: &str) -> String {
+    format!("{}:{name}", machine_arn.replacen(":stateMachine:", ":express:", 1))
+}
+
 /// The ARN of a module as a Lambda function.
 pub(crate) fn function_arn(identity: &Identity, name: &str) -> String {
     format!("arn:aws:lambda:{}:{}:function:{name}", identity.region, identity.account)
@@ -156,5 +161,6 @@ mod tests {
         assert_eq!(machine, format!("{PREFIX}:stateMachine:m"));
         assert_eq!(execution_arn(&machine, "e"), format!("{PREFIX}:execution:m:e"));
         assert!(check_execution_arn(&execution_arn(&machine, "e")).is_ok());
+        assert_eq!(express_arn(&machine, "e"), format!("{PREFIX}:express:m:e"));
     }
 }

@@ -54,13 +54,8 @@ impl Wish {
         };
         fields.check()?;
         check_name(&wish.name)?;
-        if wish.machine_type == "EXPRESS" {
-            return Err(ApiError::StateMachineTypeNotSupported(
-                "EXPRESS state machines come in a later release of Stepwell: use type STANDARD",
-            ));
-        }
         wish.settings.check()?;
-        definition::check(server, &wish.definition)?;
+        definition::check(server, &wish.definition, wish.machine_type == machine::EXPRESS)?;
         Ok(wish)
     }
 

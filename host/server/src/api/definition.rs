@@ -22,8 +22,8 @@ pub(super) fn problems(server: &Server, text: &str, is_express: bool) -> Vec<Dia
 }
 
 /// Errors: `InvalidDefinition` with every problem that is an error.
-pub(super) fn check(server: &Server, text: &str) -> Result<(), ApiError> {
-    let problems = problems(server, text, false);
+pub(super) fn check(server: &Server, text: &str, is_express: bool) -> Result<(), ApiError> {
+    let problems = problems(server, text, is_express);
     let errors = problems.iter().filter(|problem| problem.severity == Severity::Error);
     let errors: Vec<String> = errors.map(ToString::to_string).collect();
     if errors.is_empty() { Ok(()) } else { Err(ApiError::InvalidDefinition(errors.join(", "))) }

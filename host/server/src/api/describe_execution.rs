@@ -93,6 +93,7 @@ mod tests {
             revised_at: Timestamp(0),
             input: "{ \"a\":1 }".into(),
             trace_header: None,
+            observation: None,
         };
         let context = ExecutionContext {
             execution_arn: "e".into(),

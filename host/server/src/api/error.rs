@@ -29,6 +29,8 @@ pub(crate) enum ApiError {
     ExecutionAlreadyExists(String),
     #[error("Execution Does Not Exist: '{0}'")]
     ExecutionDoesNotExist(String),
+    #[error("{0}")]
+    ExecutionLimitExceeded(&'static str),
     #[error("Invalid Arn: '{0}'")]
     InvalidArn(String),
     #[error("Invalid State Machine Definition: '{0}'")]
@@ -86,6 +88,13 @@ impl ApiError {
         ApiError::Validation { message: message.into(), reason: None }
     }
 
+    /// An operation that the machine's type has not.
+    pub(crate) fn other_machine_type() -> ApiError {
+        ApiError::StateMachineTypeNotSupported(
+            "This operation is not supported by this type of state machine",
+        )
+    }
+
     /// Logs what went wrong inside and answers with nothing of it.
     pub(crate) fn internal(cause: &dyn std::fmt::Display) -> ApiError {
         tracing::error!(%cause, "a request failed inside the server");
@@ -100,6 +109,7 @@ impl ApiError {
             ApiError::Conflict(_) => (SERVICE, "ConflictException", bad),
             ApiError::ExecutionAlreadyExists(_) => (SERVICE, "ExecutionAlreadyExists", bad),
             ApiError::ExecutionDoesNotExist(_) => (SERVICE, "ExecutionDoesNotExist", bad),
+            ApiError::ExecutionLimitExceeded(_) => (SERVICE, "ExecutionLimitExceeded", bad),
             ApiError::InvalidArn(_) => (SERVICE, "InvalidArn", bad),
             ApiError::InvalidDefinition(_) => (SERVICE, "InvalidDefinition", bad),
             ApiError::InvalidEncryptionConfiguration(_) => (SERVICE, "InvalidEncryptionConfiguration", bad),

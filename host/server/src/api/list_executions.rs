@@ -40,6 +40,9 @@ pub(super) async fn handle(server: &Server, mut call: Call) -> Answer {
         ));
     }
     let (record, _) = machine::require(server, &arn).await?;
+    if machine::is_express(&record) {
+        return Err(ApiError::other_machine_type());
+    }
     let now = server.clock.now();
     let scope = ["ListExecutions", record.arn.as_str(), filter.unwrap_or_default()];
     let mut before = page.position(&scope, now)?.map(execution_id).transpose()?;

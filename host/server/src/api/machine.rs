@@ -6,6 +6,14 @@ use super::arn::{MachineArn, fits_a_key};
 use super::error::ApiError;
 use crate::server::Server;
 
+/// The type of machines whose executions are not stored.
+pub(super) const EXPRESS: &str = "EXPRESS";
+
+/// Whether a machine is of that type.
+pub(super) fn is_express(record: &MachineRecord) -> bool {
+    record.machine_type == EXPRESS
+}
+
 /// The machine with this ARN, with the version to expect when changing it.
 pub(super) async fn find(server: &Server, arn: &str) -> Result<Option<(MachineRecord, u64)>, ApiError> {
     // A longer ARN cannot have been stored, and the store refuses to look for it.

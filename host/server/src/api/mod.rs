@@ -22,6 +22,7 @@ mod machine;
 mod machine_settings;
 pub(crate) mod page_token;
 mod start_execution;
+mod start_sync_execution;
 mod stop_execution;
 mod update_state_machine;
 mod validate_state_machine_definition;
@@ -63,7 +64,7 @@ const TARGET_PREFIX: &str = "AWSStepFunctions.";
 const INCLUDED_DATA: [&str; 2] = ["ALL_DATA", "METADATA_ONLY"];
 
 /// Every operation that is offered.
-const OPERATIONS: [(&str, Handler); 12] = [
+const OPERATIONS: [(&str, Handler); 13] = [
     ("CreateStateMachine", |server, call| Box::pin(create_state_machine::handle(server, call))),
     ("DeleteStateMachine", |server, call| Box::pin(delete_state_machine::handle(server, call))),
     ("DescribeExecution", |server, call| Box::pin(describe_execution::handle(server, call))),
@@ -75,6 +76,7 @@ const OPERATIONS: [(&str, Handler); 12] = [
     ("ListExecutions", |server, call| Box::pin(list_executions::handle(server, call))),
     ("ListStateMachines", |server, call| Box::pin(list_state_machines::handle(server, call))),
     ("StartExecution", |server, call| Box::pin(start_execution::handle(server, call))),
+    ("StartSyncExecution", |server, call| Box::pin(start_sync_execution::handle(server, call))),
     ("StopExecution", |server, call| Box::pin(stop_execution::handle(server, call))),
     ("UpdateStateMachine", |server, call| Box::pin(update_state_machine::handle(server, call))),
     ("ValidateStateMachineDefinition", |server, call| {

@@ -4,14 +4,26 @@ use serde_json::{Value, json};
 use stepwell_executor::{StartError, StartRequest};
 use uuid::Uuid;
 
-use super::arn::{MachineArn, check_key, execution_arn};
+use super::arn::{MachineArn, check_key, execution_arn, express_arn};
 use super::constraints::check_name;
 use super::error::ApiError;
-use super::{Answer, Call, json_text};
+use super::{Answer, Call, json_text, machine};
 use crate::limits;
 use crate::server::Server;
 
 pub(super) async fn handle(server: &Server, mut call: Call) -> Answer {
+    let request = read(server, &mut call).await?;
+    let started = if machine::is_express(&request.machine) {
+        server.executor.start_express(request).await
+    } else {
+        server.executor.start(request).await
+    };
+    let started = started.map_err(refusal)?;
+    Ok(json!({"executionArn": started.execution_arn, "startDate": started.started_at.as_seconds()}))
+}
+
+/// What is to be started. Reads no more members than both ways to start an execution have.
+pub(super) async fn read(server: &Server, call: &mut Call) -> Result<StartRequest, ApiError> {
     let fields = &mut call.fields;
     let arn = fields.required_text("stateMachineArn", 1, limits::ARN_CHARACTERS);
     let name = fields.text("name", 1, limits::NAME_CHARACTERS);
@@ -30,9 +42,13 @@ pub(super) async fn handle(server: &Server, mut call: Call) -> Answer {
     let input_value = parse_input(&input)?;
     let machine = server.executor.machine(&arn.text).await?;
     let machine = machine.ok_or_else(|| ApiError::StateMachineDoesNotExist(arn.text.clone()))?;
-    let execution_arn = execution_arn(&machine.arn, &name);
+    let execution_arn = if machine::is_express(&machine) {
+        express_arn(&machine.arn, &name)
+    } else {
+        execution_arn(&machine.arn, &name)
+    };
     check_key(&execution_arn)?;
-    let request = StartRequest {
+    Ok(StartRequest {
         machine,
         name,
         fresh_name,
@@ -41,12 +57,10 @@ pub(super) async fn handle(server: &Server, mut call: Call) -> Answer {
         input,
         input_value,
         // The header of the request wins over the member of the body.
-        trace_header: call.trace_header.or(trace_header),
+        trace_header: call.trace_header.take().or(trace_header),
         version: None,
         alias: None,
-    };
-    let started = server.executor.start(request).await.map_err(refusal)?;
-    Ok(json!({"executionArn": started.execution_arn, "startDate": started.started_at.as_seconds()}))
+    })
 }
 
 fn parse_input(input: &str) -> Result<Value, ApiError> {
@@ -56,10 +70,13 @@ fn parse_input(input: &str) -> Result<Value, ApiError> {
     json_text::parse(input).map_err(ApiError::InvalidExecutionInput)
 }
 
-fn refusal(error: StartError) -> ApiError {
+pub(super) fn refusal(error: StartError) -> ApiError {
     match error {
         StartError::AlreadyExists { arn } => ApiError::ExecutionAlreadyExists(arn),
-        StartError::Definition { .. } => ApiError::internal(&error),
+        StartError::Definition { .. } | StartError::Broken => ApiError::internal(&error),
+        StartError::Full => ApiError::ExecutionLimitExceeded(
+            "Too many Express executions run at the same time, or hold too much data; try again",
+        ),
         StartError::Busy => ApiError::Throttling,
         StartError::ShuttingDown => ApiError::ServiceUnavailable(error.to_string()),
         StartError::Store(error) => error.into(),

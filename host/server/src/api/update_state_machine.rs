@@ -20,10 +20,13 @@ struct Wish {
 }
 
 pub(super) async fn handle(server: &Server, mut call: Call) -> Answer {
-    let wish = Wish::read(server, &mut call.fields)?;
+    let wish = Wish::read(&mut call.fields)?;
     // A conflict means that another request has just changed the machine: then its result is changed instead.
     for _ in 0..limits::CHANGE_TRIES {
         let (mut record, version) = machine::require(server, &wish.arn).await?;
+        if let Some(definition) = &wish.definition {
+            definition::check(server, definition, machine::is_express(&record))?;
+        }
         let stored = server.store.definition(record.id, record.revision).await?;
         let stored =
             stored.ok_or_else(|| ApiError::internal(&format!("{} has no definition", record.arn)))?;
@@ -46,7 +49,7 @@ pub(super) async fn handle(server: &Server, mut call: Call) -> Answer {
 }
 
 impl Wish {
-    fn read(server: &Server, fields: &mut Fields) -> Result<Wish, ApiError> {
+    fn read(fields: &mut Fields) -> Result<Wish, ApiError> {
         let arn = fields.required_text("stateMachineArn", 1, limits::ARN_CHARACTERS);
         let definition = fields.text("definition", 1, limits::DEFINITION_CHARACTERS);
         let role_arn = fields.text("roleArn", 1, limits::ARN_CHARACTERS);
@@ -56,9 +59,6 @@ impl Wish {
         settings.check()?;
         if definition.is_none() && role_arn.is_none() && !settings.are_mentioned() {
             return Err(ApiError::MissingRequiredParameter);
-        }
-        if let Some(definition) = &definition {
-            definition::check(server, definition)?;
         }
         Ok(Wish { arn, definition, role_arn, settings })
     }

@@ -1,6 +1,7 @@
 //! Stored executions beside their checkpoint: the facts of the start, the list entry, log lines.
 
 use super::machine::MachineId;
+use super::observation::Observation;
 use serde::{Deserialize, Serialize};
 use stepwell_asl::{Status, Timestamp};
 
@@ -24,6 +25,9 @@ pub struct StartRecord {
     pub input: String,
     /// The trace header as given.
     pub trace_header: Option<String>,
+    /// Who watches it; none: nobody.
+    #[serde(default)]
+    pub observation: Option<Observation>,
 }
 
 /// What a list shows of an execution (API: ExecutionListItem).

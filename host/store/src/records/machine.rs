@@ -28,7 +28,7 @@ pub struct MachineRecord {
     pub arn: String,
     /// Its name.
     pub name: String,
-    /// `STANDARD`; the only type of this release.
+    /// `STANDARD` or `EXPRESS`; never changes.
     pub machine_type: String,
     /// The role that executions show; nothing is checked against it.
     pub role_arn: String,

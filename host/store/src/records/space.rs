@@ -56,6 +56,9 @@ pub(super) const TAGS: Space = Space::new(b'T');
 /// What names of modules stood for: module, zero byte, qualifier, zero byte, until when -> `ModulePastRecord`.
 pub(super) const MODULE_PASTS: Space = Space::new(b'H');
 
+/// Asynchronous Express executions that have not ended: execution id -> `ExpressRecord`.
+pub(super) const EXPRESS: Space = Space::new(b'y');
+
 /// All spaces in use. Whoever adds one also adds its check (`verify`).
 pub(super) const KNOWN: &[Space] = &[
     MACHINES,
@@ -79,6 +82,7 @@ pub(super) const KNOWN: &[Space] = &[
     MACHINE_ALIASES,
     TAGS,
     MODULE_PASTS,
+    EXPRESS,
     Space::FENCES,
 ];
 

@@ -299,6 +299,7 @@ pub(crate) fn start_record(machine: MachineId, input: &Value) -> StartRecord {
         revised_at: Timestamp(0),
         input: input.to_string(),
         trace_header: None,
+        observation: None,
     }
 }
 

@@ -124,6 +124,7 @@ pub async fn check_records(
     check.leftovers().await?;
     check.texts().await?;
     check.logs().await?;
+    check.express().await?;
     check.machines().await?;
     check.definitions().await?;
     check.machine_versions().await?;

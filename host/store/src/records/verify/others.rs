@@ -1,9 +1,10 @@
-//! Records that belong to no execution: machines and their definitions, modules, secrets, access keys, the epochs of shards.
+//! Records that belong to no stored execution: owed Express executions, machines and their definitions, modules, secrets, access keys, the epochs of shards.
 
 use super::{Check, Pages, ProblemKind};
 use crate::batch::{Key, Space, epoch_of};
 use crate::error::StoreError;
 use crate::records::access_key::AccessKeyRecord;
+use crate::records::express::ExpressRecord;
 use crate::records::machine::MachineRecord;
 use crate::records::machine_alias::MachineAliasRecord;
 use crate::records::machine_version::MachineVersionRecord;
@@ -86,6 +87,28 @@ impl Check<'_> {
                 } else if serde_json::from_slice::<serde::de::IgnoredAny>(&value).is_err() {
                     let detail = "the definition is no JSON";
                     self.problem(ProblemKind::Definition, space::DEFINITIONS, &key, detail);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Asynchronous Express executions that are owed, and that the definition of each is there.
+    pub(super) async fn express(&mut self) -> Result<(), StoreError> {
+        let mut pages = Pages::of(space::EXPRESS);
+        while let Some(items) = self.page(&mut pages).await? {
+            for (key, value) in items {
+                let place = (space::EXPRESS, &*key);
+                if key.len() != 16 {
+                    self.problem(ProblemKind::Unreadable, place.0, &key, "the key names no execution");
+                    continue;
+                }
+                let record = decode::<ExpressRecord>(place.0, &key, &value);
+                let Some(record) = self.keep(ProblemKind::Unreadable, place, record)? else { continue };
+                let definition = space::definition_key(record.machine, record.revision);
+                if !self.is_there(space::DEFINITIONS, &definition).await? {
+                    let detail = format!("the definition of {} is missing", record.context.execution_arn);
+                    self.problem(ProblemKind::Definition, space::DEFINITIONS, &definition, detail);
                 }
             }
         }
