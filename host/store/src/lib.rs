@@ -32,9 +32,10 @@ pub use location::{LocationError, OpenOptions, StoreLocation, VerifyOnOpen, open
 pub use memory::MemoryBackend;
 pub use records::{
     AccessKeyRecord, Changes, Closed, ExecutionId, ExecutionSummary, HistoryPage, ListPosition, Loaded,
-    LogChoice, LogLevel, LogLine, MachineId, MachineLook, MachineRecord, ModuleAliasRecord, ModuleContent,
-    ModuleRecord, ModuleSettings, ModuleVersionRecord, Moved, Observation, Problem, ProblemKind, RecordCheck,
-    Removal, SecretRecord, Standing, StartRecord, Store, Stranded, Tracked, Wake, check_records,
+    LogChoice, LogGroupRecord, LogLevel, LogLine, MachineId, MachineLook, MachineRecord, ModuleAliasRecord,
+    ModuleContent, ModuleRecord, ModuleSettings, ModuleVersionRecord, Moved, Observation, Problem,
+    ProblemKind, RecordCheck, Removal, SecretRecord, Standing, StartRecord, Store, Stranded, Tracked, Wake,
+    check_records,
 };
 pub use redb::{RedbBackend, RedbOptions};
 pub use sled::{SledBackend, SledOptions};

@@ -24,6 +24,8 @@ pub(super) const ALIASES: Space = Space::new(b'a');
 pub(super) const SECRETS: Space = Space::new(b'k');
 /// Access keys: id -> `AccessKeyRecord`.
 pub(super) const ACCESS_KEYS: Space = Space::new(b'u');
+/// Log groups: account, zero byte, name -> `LogGroupRecord`.
+pub(super) const LOG_GROUPS: Space = Space::new(b'y');
 /// Names of executions: ARN -> execution id.
 pub(super) const NAMES: Space = Space::new(b'n');
 /// Checkpoints: execution id -> `Standing`. It may lag behind the journal, and be missing where that tells all.
@@ -45,7 +47,7 @@ pub(super) const WAKES: Space = Space::new(b't');
 pub(super) const CLOSED: Space = Space::new(b'r');
 
 /// All spaces in use. Whoever adds one also adds its check (`verify`).
-pub(super) const KNOWN: [Space; 17] = [
+pub(super) const KNOWN: [Space; 18] = [
     MACHINES,
     DEFINITIONS,
     MODULES,
@@ -53,6 +55,7 @@ pub(super) const KNOWN: [Space; 17] = [
     ALIASES,
     SECRETS,
     ACCESS_KEYS,
+    LOG_GROUPS,
     NAMES,
     CHECKPOINTS,
     PARTS,
@@ -90,6 +93,11 @@ pub(super) fn version_key(name: &str, number: u64) -> Key {
 /// The keys of `ALIASES`.
 pub(super) fn alias_key(name: &str, alias: &str) -> Key {
     [name.as_bytes(), &[0], alias.as_bytes()].concat().into()
+}
+
+/// The keys of `LOG_GROUPS`. An account holds no zero byte.
+pub(super) fn log_group_key(account: &str, name: &str) -> Key {
+    [account.as_bytes(), &[0], name.as_bytes()].concat().into()
 }
 
 /// The keys of `HISTORY` and `LOGS`.

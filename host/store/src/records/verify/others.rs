@@ -4,6 +4,7 @@ use super::{Check, Pages, ProblemKind};
 use crate::batch::{Key, Space, epoch_of};
 use crate::error::StoreError;
 use crate::records::access_key::AccessKeyRecord;
+use crate::records::log_group::LogGroupRecord;
 use crate::records::machine::MachineRecord;
 use crate::records::module::{ModuleAliasRecord, ModuleRecord, ModuleVersionRecord};
 use crate::records::secret::SecretRecord;
@@ -69,6 +70,14 @@ impl Check<'_> {
     /// Access keys, their secrets as they are sealed.
     pub(super) async fn access_keys(&mut self) -> Result<(), StoreError> {
         self.each(space::ACCESS_KEYS, |record: &AccessKeyRecord| (record.id.clone().into(), None)).await
+    }
+
+    /// Log groups.
+    pub(super) async fn log_groups(&mut self) -> Result<(), StoreError> {
+        self.each(space::LOG_GROUPS, |record: &LogGroupRecord| {
+            (space::log_group_key(&record.account, &record.name), None)
+        })
+        .await
     }
 
     /// The epochs of shards.
