@@ -10,7 +10,7 @@ use stepwell_asl::{EventKind, ExecutionContext, HistoryEvent, Status};
 use stepwell_store::{ExecutionId, Observation};
 
 /// Events of one transition of one execution.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Observed<'a> {
     /// Where the store has its history; none of Express executions, which the store does not know.
     pub execution: Option<ExecutionId>,
@@ -20,8 +20,10 @@ pub struct Observed<'a> {
     pub context: &'a ExecutionContext,
     /// The trace header that it was started with.
     pub trace_header: Option<&'a str>,
+    /// How often it has been redriven.
+    pub redrive_count: u64,
     /// What happened, at least one event.
-    pub events: &'a [HistoryEvent],
+    pub events: Vec<HistoryEvent>,
 }
 
 /// What happened in a while, for those who count.
@@ -59,7 +61,7 @@ pub trait Observer: Send + Sync {
     fn observes(&self, observation: &Observation) -> bool;
 
     /// Is told of one transition, at most once.
-    fn observe(&self, observed: &Observed<'_>);
+    fn observe(&self, observed: Observed<'_>);
 
     /// Is told what a turn of a shard held, whoever is observed. Called for each commit: it must cost next to nothing.
     fn count(&self, _tally: &Tally) {}
@@ -74,5 +76,5 @@ impl Observer for NoObserver {
         false
     }
 
-    fn observe(&self, _: &Observed<'_>) {}
+    fn observe(&self, _: Observed<'_>) {}
 }

@@ -38,7 +38,7 @@ impl Observer for Watcher {
         observation.traced
     }
 
-    fn observe(&self, observed: &Observed<'_>) {
+    fn observe(&self, observed: Observed<'_>) {
         assert!(observed.observation.traced);
         let arn = &observed.context.execution_arn;
         let mut told = self.told.lock().unwrap();

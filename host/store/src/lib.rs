@@ -32,11 +32,11 @@ pub use location::{LocationError, OpenOptions, StoreLocation, VerifyOnOpen, open
 pub use memory::MemoryBackend;
 pub use records::{
     AccessKeyRecord, Changes, Closed, ExecutionId, ExecutionSummary, ExpressRecord, FirstVersion,
-    HistoryPage, ListPosition, Loaded, LogChoice, LogLevel, LogLine, MachineAliasRecord, MachineId,
-    MachineLook, MachineRecord, MachineRoute, MachineVersionRecord, ModuleAliasRecord, ModuleContent,
-    ModuleEpoch, ModulePast, ModulePastRecord, ModuleRecord, ModuleSettings, ModuleVersionRecord, Moved,
-    Observation, Problem, ProblemKind, RecordCheck, Removal, SecretRecord, Standing, StartRecord, Store,
-    Stranded, TagsRecord, Tracked, Wake, check_records,
+    HistoryPage, ListPosition, Loaded, LogChoice, LogGroupRecord, LogLevel, LogLine, MachineAliasRecord,
+    MachineId, MachineLook, MachineRecord, MachineRoute, MachineVersionRecord, ModuleAliasRecord,
+    ModuleContent, ModuleEpoch, ModulePast, ModulePastRecord, ModuleRecord, ModuleSettings,
+    ModuleVersionRecord, Moved, Observation, Problem, ProblemKind, RecordCheck, Removal, SecretRecord,
+    Standing, StartRecord, Store, Stranded, TagsRecord, Tracked, Wake, check_records,
 };
 pub use redb::{RedbBackend, RedbOptions};
 pub use sled::{SledBackend, SledOptions};

@@ -241,16 +241,16 @@ impl Run {
         }
         self.shared.observer.count(&self.tally);
         self.tally = Tally { express: true, ..Tally::default() };
-        let events = transition.history.as_slice();
-        let (Some(observation), false) = (&self.facts.observation, events.is_empty()) else { return };
-        let context = &transition.execution.context;
-        let trace_header = self.facts.trace_header.as_deref();
-        self.shared.observer.observe(&Observed {
+        let observer = &self.shared.observer;
+        let observation = self.facts.observation.as_ref().filter(|observation| observer.observes(observation));
+        let (Some(observation), false) = (observation, transition.history.is_empty()) else { return };
+        observer.observe(Observed {
             execution: None,
             observation,
-            context,
-            trace_header,
-            events,
+            context: &transition.execution.context,
+            trace_header: self.facts.trace_header.as_deref(),
+            redrive_count: 0,
+            events: transition.history.clone(),
         });
     }
 

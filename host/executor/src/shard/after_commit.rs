@@ -44,26 +44,27 @@ impl Shard {
     }
 
     /// Tells those who watch what has become durable.
-    fn tell(&self, turn: &Turn) {
+    fn tell(&self, turn: &mut Turn) {
         if turn.tally.transitions > 0 || !turn.tally.ended.is_empty() {
             self.observer.count(&turn.tally);
         }
-        for (id, events) in &turn.observed {
-            let Some(live) = self.live.get(id) else { continue };
+        for (id, events) in std::mem::take(&mut turn.observed) {
+            let Some(live) = self.live.get(&id) else { continue };
             let record = live.tracked.record();
             let Some(observation) = &record.observation else { continue };
-            self.observer.observe(&Observed {
-                execution: Some(*id),
+            self.observer.observe(Observed {
+                execution: Some(id),
                 observation,
                 context: &live.execution.context,
                 trace_header: record.trace_header.as_deref(),
+                redrive_count: 0,
                 events,
             });
         }
     }
 
-    fn carry_out(&mut self, turn: Turn) {
-        self.tell(&turn);
+    fn carry_out(&mut self, mut turn: Turn) {
+        self.tell(&mut turn);
         for reply in turn.replies {
             // A caller that no longer waits has its answer in the store.
             match reply {

@@ -25,6 +25,8 @@ pub(super) const ALIASES: Space = Space::new(b'a');
 pub(super) const SECRETS: Space = Space::new(b'k');
 /// Access keys: id -> `AccessKeyRecord`.
 pub(super) const ACCESS_KEYS: Space = Space::new(b'u');
+/// Log groups: account, zero byte, name -> `LogGroupRecord`.
+pub(super) const LOG_GROUPS: Space = Space::new(b'y');
 /// Names of executions: ARN -> execution id.
 pub(super) const NAMES: Space = Space::new(b'n');
 /// Checkpoints: execution id -> `Standing`. It may lag behind the journal, and be missing where that tells all.
@@ -68,6 +70,7 @@ pub(super) const KNOWN: &[Space] = &[
     ALIASES,
     SECRETS,
     ACCESS_KEYS,
+    LOG_GROUPS,
     NAMES,
     CHECKPOINTS,
     PARTS,
@@ -145,6 +148,11 @@ pub(super) fn module_past_key(name: &str, qualifier: &str, until: Timestamp) -> 
 /// How they begin.
 pub(super) fn module_past_prefix(name: &str, qualifier: &str) -> Key {
     [name.as_bytes(), &[0], qualifier.as_bytes(), &[0]].concat().into()
+}
+
+/// The keys of `LOG_GROUPS`. An account holds no zero byte.
+pub(super) fn log_group_key(account: &str, name: &str) -> Key {
+    [account.as_bytes(), &[0], name.as_bytes()].concat().into()
 }
 
 /// The keys of `HISTORY` and `LOGS`.

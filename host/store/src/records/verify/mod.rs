@@ -132,6 +132,7 @@ pub async fn check_records(
     check.modules().await?;
     check.secrets().await?;
     check.access_keys().await?;
+    check.log_groups().await?;
     check.fences().await?;
     check.unknown_spaces().await?;
     Ok(check.found)

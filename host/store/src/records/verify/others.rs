@@ -5,6 +5,7 @@ use crate::batch::{Key, Space, epoch_of};
 use crate::error::StoreError;
 use crate::records::access_key::AccessKeyRecord;
 use crate::records::express::ExpressRecord;
+use crate::records::log_group::LogGroupRecord;
 use crate::records::machine::MachineRecord;
 use crate::records::machine_alias::MachineAliasRecord;
 use crate::records::machine_version::MachineVersionRecord;
@@ -141,6 +142,14 @@ impl Check<'_> {
     /// Access keys, their secrets as they are sealed.
     pub(super) async fn access_keys(&mut self) -> Result<(), StoreError> {
         self.each(space::ACCESS_KEYS, |record: &AccessKeyRecord| (record.id.clone().into(), None)).await
+    }
+
+    /// Log groups.
+    pub(super) async fn log_groups(&mut self) -> Result<(), StoreError> {
+        self.each(space::LOG_GROUPS, |record: &LogGroupRecord| {
+            (space::log_group_key(&record.account, &record.name), None)
+        })
+        .await
     }
 
     /// The epochs of shards.
