@@ -26,7 +26,7 @@ pub(super) const SECRETS: Space = Space::new(b'k');
 /// Access keys: id -> `AccessKeyRecord`.
 pub(super) const ACCESS_KEYS: Space = Space::new(b'u');
 /// Log groups: account, zero byte, name -> `LogGroupRecord`.
-pub(super) const LOG_GROUPS: Space = Space::new(b'y');
+pub(super) const LOG_GROUPS: Space = Space::new(b'G');
 /// Names of executions: ARN -> execution id.
 pub(super) const NAMES: Space = Space::new(b'n');
 /// Checkpoints: execution id -> `Standing`. It may lag behind the journal, and be missing where that tells all.
@@ -235,4 +235,15 @@ pub(super) fn lists_of(status: Status) -> &'static [u8] {
 /// The list of the executions that ended so.
 pub(super) fn closed_list(status: Status) -> u8 {
     lists_of(status)[0]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_spaces_have_one_byte() {
+        let distinct: std::collections::BTreeSet<Space> = KNOWN.iter().copied().collect();
+        assert_eq!(distinct.len(), KNOWN.len());
+    }
 }
