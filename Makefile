@@ -10,7 +10,7 @@ LANGUAGES := target/guests
 DENY    := 0.20.2
 SUDO    := $(if $(filter 0,$(shell id -u)),,sudo)
 
-.PHONY: help demo test bench fuzz simulate guests languages server wasm-target python node javascript-sdk faketime deny lint unit sdks clients smoke
+.PHONY: help demo test bench fuzz simulate guests languages server wasm-target python node javascript-sdk faketime deny lint unit sdks clients clients-rust smoke
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -87,6 +87,7 @@ lint: deny wasm-target ## formatting, lints, licences
 	rustfmt --check --edition 2024 guest-sdk/rust/template/src/lib.rs
 	cargo fmt --all --check --manifest-path host/sandbox/tests/smith/Cargo.toml
 	cargo fmt --all --check --manifest-path tests/fuzz/Cargo.toml
+	cargo fmt --all --check --manifest-path tests/clients/rust/Cargo.toml
 	cargo clippy --locked --workspace --all-targets --quiet -- -D warnings
 	cargo deny --log-level error check licenses bans sources
 	cargo deny --log-level error --manifest-path host/jsonata/guest/Cargo.toml --config deny.toml check licenses bans sources
@@ -101,7 +102,11 @@ unit: guests languages faketime ## all Rust tests, the real server included
 sdks: languages ## the native tests of the SDKs that are not Rust
 	@bash tests/guests/test-sdks.sh $(LANGUAGES)
 
-clients: guests python javascript-sdk ## boto3, the AWS CLI and the JavaScript SDK against the real server
+clients-rust: ## build the program that uses the AWS SDK for Rust: a workspace of its own, two minutes
+	@echo "== building the tests with the AWS SDK for Rust"
+	@cargo build --locked --quiet --manifest-path tests/clients/rust/Cargo.toml --target-dir target/clients-rust
+
+clients: guests python javascript-sdk clients-rust ## boto3, the AWS CLI, the SDKs for JavaScript and Rust against the real server
 	cargo build --locked --quiet --workspace --bins
 	STEPWELL_BIN=$(CURDIR)/target/debug/stepwell STEPWELL_GUESTS=$(CURDIR)/$(GUESTS) $(VENV)/bin/pytest -q tests/clients
 
