@@ -10,7 +10,7 @@ LANGUAGES := target/guests
 DENY    := 0.20.2
 SUDO    := $(if $(filter 0,$(shell id -u)),,sudo)
 
-.PHONY: help demo test bench fuzz simulate guests languages server wasm-target python node faketime deny lint unit sdks clients smoke
+.PHONY: help demo test bench fuzz simulate guests languages server wasm-target python node javascript-sdk faketime deny lint unit sdks clients clients-rust smoke
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -57,9 +57,15 @@ python:
 	@test -x $(VENV)/bin/pytest || { echo "== installing boto3, the AWS CLI and pytest into $(VENV)"; \
 	  python3 -m venv $(VENV) && $(VENV)/bin/pip install --quiet -r tests/clients/requirements.txt; }
 
+javascript-sdk: node
+	@! command -v npm >/dev/null || cmp -s tests/clients/js/package-lock.json tests/clients/js/node_modules/installed \
+	  || { echo "== installing the JavaScript SDK into tests/clients/js"; cd tests/clients/js \
+	  && npm ci --silent --no-audit --no-fund && cp package-lock.json node_modules/installed; } \
+	  || echo "the JavaScript SDK cannot be installed: its tests will be skipped"
+
 node:
 	@command -v npm >/dev/null || { \
-	  echo "== installing nodejs and npm (for guests in JavaScript)"; \
+	  echo "== installing nodejs and npm (for guests in JavaScript and the tests with its SDK)"; \
 	  $(SUDO) apt-get update -q && $(SUDO) apt-get install -yq nodejs npm; } \
 	  || echo "npm cannot be installed: guests in JavaScript will be skipped"
 
@@ -81,6 +87,7 @@ lint: deny wasm-target ## formatting, lints, licences
 	rustfmt --check --edition 2024 guest-sdk/rust/template/src/lib.rs
 	cargo fmt --all --check --manifest-path host/sandbox/tests/smith/Cargo.toml
 	cargo fmt --all --check --manifest-path tests/fuzz/Cargo.toml
+	cargo fmt --all --check --manifest-path tests/clients/rust/Cargo.toml
 	cargo clippy --locked --workspace --all-targets --quiet -- -D warnings
 	cargo deny --log-level error check licenses bans sources
 	cargo deny --log-level error --manifest-path host/jsonata/guest/Cargo.toml --config deny.toml check licenses bans sources
@@ -95,7 +102,11 @@ unit: guests languages faketime ## all Rust tests, the real server included
 sdks: languages ## the native tests of the SDKs that are not Rust
 	@bash tests/guests/test-sdks.sh $(LANGUAGES)
 
-clients: guests python ## boto3 and the AWS CLI against the real server
+clients-rust: ## build the program that uses the AWS SDK for Rust: a workspace of its own, two minutes
+	@echo "== building the tests with the AWS SDK for Rust"
+	@cargo build --locked --quiet --manifest-path tests/clients/rust/Cargo.toml --target-dir target/clients-rust
+
+clients: guests python javascript-sdk clients-rust ## boto3, the AWS CLI, the SDKs for JavaScript and Rust against the real server
 	cargo build --locked --quiet --workspace --bins
 	STEPWELL_BIN=$(CURDIR)/target/debug/stepwell STEPWELL_GUESTS=$(CURDIR)/$(GUESTS) $(VENV)/bin/pytest -q tests/clients
 

@@ -53,25 +53,30 @@ class Model:
             assert set(body) <= set(shape.members), f"{code}: {body}"
 
 
-def check(shape, value, path: str) -> None:
-    """Raises AssertionError where `value` breaks the model. Answers are nested at most as deep as the model is."""
+def check(shape, value, path: str, required: bool = False) -> None:
+    """Raises AssertionError where `value` breaks the model. Answers are nested at most as deep as the model is.
+
+    `required` asks for all members that the model requires: services differ in whether their models tell the truth.
+    """
     kind, metadata = shape.type_name, shape.metadata
     if kind == "structure":
         assert isinstance(value, dict), f"{path}: {value!r}"
         # An ARN that is required may still be empty where nothing is set.
         unknown = set(value) - set(shape.members)
         assert not unknown, f"{path}: {unknown} are not in the model"
+        missing = set(shape.required_members) - set(value) if required else None
+        assert not missing, f"{path}: {missing} are missing"
         for name, inner in value.items():
-            check(shape.members[name], inner, f"{path}.{name}")
+            check(shape.members[name], inner, f"{path}.{name}", required)
     elif kind == "list":
         assert isinstance(value, list), f"{path}: {value!r}"
         for item in value:
-            check(shape.member, item, f"{path}[]")
+            check(shape.member, item, f"{path}[]", required)
     elif kind == "map":
         assert isinstance(value, dict), f"{path}: {value!r}"
         for key, inner in value.items():
             check(shape.key, key, f"{path}.key")
-            check(shape.value, inner, f"{path}.{key}")
+            check(shape.value, inner, f"{path}.{key}", required)
     elif kind == "string":
         assert isinstance(value, str), f"{path}: {value!r}"
         assert not metadata.get("enum") or value in metadata["enum"], f"{path}: {value!r} is no value of {shape.name}"
@@ -83,7 +88,8 @@ def check(shape, value, path: str) -> None:
     elif kind in ("integer", "long"):
         assert isinstance(value, int) and not isinstance(value, bool), f"{path}: {value!r}"
         assert metadata.get("min", value) <= value <= metadata.get("max", value), f"{path}: {value!r}"
-    elif kind == "double":
-        assert isinstance(value, (int, float)), f"{path}: {value!r}"
+    elif kind in ("double", "float", "timestamp"):
+        # Times are seconds since 1970, on the wire a number: some clients fail on texts.
+        assert isinstance(value, (int, float)) and not isinstance(value, bool), f"{path}: {value!r}"
     elif kind == "boolean":
         assert isinstance(value, bool), f"{path}: {value!r}"

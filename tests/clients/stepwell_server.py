@@ -26,6 +26,10 @@ STOP_SECONDS = 30
 REQUEST_SECONDS = 120
 PAUSE_SECONDS = 0.05
 
+# What servers see of this process's environment. Read once: pytest changes it while threads start servers.
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("STEPWELL_")}
+ENVIRONMENT["NO_COLOR"] = "1"
+
 # The stub's buffer: see modules/test-guests/stub/README.md.
 STUB_MARKER = b"STEPWELL-STUB-CONFIG:"
 STUB_BUFFER_BYTES = 65_536
@@ -86,15 +90,13 @@ def _direct() -> urllib.request.OpenerDirector:
 class Server:
     """A server on a free port. Its output goes to a file, which a failure quotes."""
 
-    def __init__(self, directory: Path, *flags: str) -> None:
+    def __init__(self, directory: Path, *flags: str, store: str | None = None) -> None:
         self._output = directory / "output"
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("STEPWELL_")}
-        environment["NO_COLOR"] = "1"
-        command = [str(binary()), "serve", "--listen", "127.0.0.1:0", "--store", f"sled:{directory / 'data'}"]
+        command = [str(binary()), "serve", "--listen", "127.0.0.1:0", "--store", store or f"sled:{directory / 'data'}"]
         command += flags
         with self._output.open("wb") as output:
             self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=environment
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=ENVIRONMENT
             )
         try:
             self.endpoint = self._wait_for_endpoint()
