@@ -4,6 +4,7 @@
 //! Built when a path first reads it. It must never hold anything that a replay would not see again.
 
 use crate::execution::{Branch, BranchId, Execution};
+use crate::inspection::{Inspection, Stage};
 use crate::json_size::json_bytes;
 use crate::jsonata::{Evaluator, NoEvaluator};
 use crate::limits;
@@ -30,6 +31,10 @@ pub(crate) struct ContextObject<'e> {
     repeatable: bool,
     /// What templates evaluated with this context have copied, in bytes of JSON text.
     copied: Cell<usize>,
+    /// Stands in for the document, where a state is tried alone.
+    given: Option<&'e Value>,
+    /// Takes note of what the stages of processing give, where somebody wants to see it.
+    inspection: Option<&'e RefCell<Inspection>>,
 }
 
 /// What only the context of a Task has.
@@ -62,6 +67,25 @@ impl<'e> ContextObject<'e> {
             now: branch.entered_at,
             repeatable: false,
             copied: Cell::new(0),
+            given: None,
+            inspection: None,
+        }
+    }
+
+    /// The same for a state that is tried alone: `given` is the document, and `inspection` is told of each stage.
+    pub(crate) fn for_test(
+        mut self,
+        given: &'e Value,
+        inspection: &'e RefCell<Inspection>,
+    ) -> ContextObject<'e> {
+        (self.given, self.inspection) = (Some(given), Some(inspection));
+        self
+    }
+
+    /// Shows the value of a stage to whoever inspects; usually nobody does.
+    pub(crate) fn inspect(&self, stage: Stage, value: &Value) {
+        if let Some(inspection) = self.inspection {
+            inspection.borrow_mut().note(stage, value.clone());
         }
     }
 
@@ -93,7 +117,9 @@ impl<'e> ContextObject<'e> {
     pub(crate) fn value(&self) -> &Value {
         self.value.get_or_init(|| {
             let mut value = self.small().clone();
-            value["Execution"]["Input"] = self.execution.input.clone();
+            if self.given.is_none() {
+                value["Execution"]["Input"] = self.execution.input.clone();
+            }
             if let Some((_, item)) = self.item() {
                 value["Map"]["Item"]["Value"] = item.clone();
             }
@@ -106,7 +132,9 @@ impl<'e> ContextObject<'e> {
     pub(crate) fn at(&self, steps: &[Step]) -> Option<&Value> {
         let names: Vec<Option<&str>> = steps.iter().take(3).map(Step::name).collect();
         match names.as_slice() {
-            [Some("Execution"), Some("Input"), ..] => Step::follow(&steps[2..], &self.execution.input),
+            [Some("Execution"), Some("Input"), ..] if self.given.is_none() => {
+                Step::follow(&steps[2..], &self.execution.input)
+            }
             [Some("Map"), Some("Item"), Some("Value")] => Step::follow(&steps[3..], self.item()?.1),
             [] | [Some("Execution" | "Map")] | [Some("Map"), Some("Item")] => None,
             _ => Step::follow(steps, self.small()),
@@ -133,7 +161,8 @@ impl<'e> ContextObject<'e> {
     pub(crate) fn parts(&self) -> (&Value, Vec<(&'static [&'static str], &'e Value)>) {
         const INPUT: &[&str] = &["Execution", "Input"];
         const ITEM: &[&str] = &["Map", "Item", "Value"];
-        let mut large = vec![(INPUT, &self.execution.input)];
+        let mut large = Vec::new();
+        large.extend(self.given.is_none().then_some((INPUT, &self.execution.input)));
         large.extend(self.item().map(|(_, item)| (ITEM, item)));
         (self.small(), large)
     }
@@ -189,8 +218,16 @@ impl<'e> ContextObject<'e> {
         self.small.get_or_init(|| self.build())
     }
 
-    /// The order of the members is that of the whole document.
     fn build(&self) -> Value {
+        let mut value = self.given.map_or_else(|| self.build_own(), Value::clone);
+        if let Some((index, _)) = self.item() {
+            value["Map"] = json!({"Item": {"Index": index, "Value": null, "Source": "STATE_DATA"}});
+        }
+        value
+    }
+
+    /// The order of the members is that of the whole document.
+    fn build_own(&self) -> Value {
         let context = &self.execution.context;
         let mut state = Map::new();
         state.insert("EnteredTime".into(), json!(self.branch.entered_at.to_rfc3339()));
@@ -215,9 +252,6 @@ impl<'e> ContextObject<'e> {
         });
         if let Some(token) = self.task.as_ref().and_then(|task| task.token.as_ref()) {
             value["Task"] = json!({"Token": token});
-        }
-        if let Some((index, _)) = self.item() {
-            value["Map"] = json!({"Item": {"Index": index, "Value": null, "Source": "STATE_DATA"}});
         }
         value
     }

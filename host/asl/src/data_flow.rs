@@ -7,6 +7,7 @@
 
 use crate::context_object::ContextObject;
 use crate::definition::Fields;
+use crate::inspection::Stage;
 use crate::jsonata::{Scope, States, Template};
 use crate::payload::Payload;
 use crate::payload_template::PayloadTemplate;
@@ -49,7 +50,9 @@ impl Paths {
         raw: &'v Value,
         context: &'v ContextObject<'_>,
     ) -> Result<Cow<'v, Value>, StatesError> {
-        select_or_empty(self.input_path.as_ref(), raw, context)
+        let input = select_or_empty(self.input_path.as_ref(), raw, context)?;
+        context.inspect(Stage::InputPath, &input);
+        Ok(input)
     }
 
     /// The value of Output; `None` where there is none.
@@ -94,10 +97,12 @@ impl ResultFlow {
         input: Cow<'_, Value>,
         context: &ContextObject<'_>,
     ) -> Result<Value, StatesError> {
-        match &self.arguments {
-            Some(payload) => payload.evaluate(&input, &States::of_input(&input), context),
-            None => Ok(input.into_owned()),
-        }
+        let arguments = match &self.arguments {
+            Some(payload) => payload.evaluate(&input, &States::of_input(&input), context)?,
+            None => input.into_owned(),
+        };
+        context.inspect(Stage::Arguments, &arguments);
+        Ok(arguments)
     }
 
     /// The result placed into the raw input: ResultSelector, then ResultPath.
@@ -111,7 +116,10 @@ impl ResultFlow {
             Some(template) => template.evaluate(&result, context)?,
             None => result,
         };
-        place(self.result_path.as_ref(), raw, result)
+        context.inspect(Stage::ResultSelector, &result);
+        let placed = place(self.result_path.as_ref(), raw, result)?;
+        context.inspect(Stage::ResultPath, &placed);
+        Ok(placed)
     }
 }
 

@@ -12,6 +12,7 @@ mod event;
 mod execution;
 mod history;
 mod history_json;
+mod inspection;
 mod intrinsic;
 mod json_size;
 pub mod jsonata;
@@ -27,6 +28,7 @@ mod states;
 mod states_error;
 mod step;
 mod task_token;
+pub mod test_state;
 mod timestamp;
 
 pub use definition::{Diagnostic, DiagnosticCode, Severity, StateMachine};

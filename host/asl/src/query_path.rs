@@ -48,6 +48,14 @@ impl QueryPath {
         }
     }
 
+    /// Behind the first `$` of a path into the context object; none for other paths.
+    pub(crate) fn in_context(&self) -> Option<&str> {
+        match &self.root {
+            Root::Context(_) => self.text.strip_prefix('$'),
+            Root::Input | Root::Variable(_) => None,
+        }
+    }
+
     /// The text as written.
     pub(crate) fn as_str(&self) -> &str {
         &self.text

@@ -70,13 +70,18 @@ impl Retrier {
 
     /// Back-off before the retry that follows `retries` earlier ones, in milliseconds:
     /// IntervalSeconds x BackoffRate^retries, capped by MaxDelaySeconds, then a random part of it with FULL jitter.
-    #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation)] // capped below at limits::SECONDS
+    #[allow(clippy::cast_possible_truncation)] // capped below at limits::SECONDS
     pub(crate) fn delay_milliseconds(&self, retries: u64, random: &mut fastrand::Rng) -> i64 {
+        let share = if self.full_jitter { random.f64() } else { 1.0 };
+        (self.longest_delay_seconds(retries) * share * 1_000.0).round() as i64
+    }
+
+    /// The same without the jitter, in seconds.
+    #[allow(clippy::cast_precision_loss)]
+    pub(crate) fn longest_delay_seconds(&self, retries: u64) -> f64 {
         let exponent = i32::try_from(retries).unwrap_or(i32::MAX);
         let cap = self.max_delay_seconds.unwrap_or(limits::SECONDS) as f64;
-        let seconds = (self.interval_seconds as f64 * self.backoff_rate.powi(exponent)).min(cap);
-        let share = if self.full_jitter { random.f64() } else { 1.0 };
-        (seconds * share * 1_000.0).round() as i64
+        (self.interval_seconds as f64 * self.backoff_rate.powi(exponent)).min(cap)
     }
 }
 

@@ -18,6 +18,10 @@ pub(crate) struct Findings {
     warnings: usize,
     /// What is read is to become an Express state machine.
     express: bool,
+    /// One state of what is read is to be tried: what cannot be run is no problem.
+    test: bool,
+    /// And that state is all there is: where it leads to is not there.
+    lone_state: bool,
     /// The query language of the whole machine.
     machine_language: QueryLanguage,
     /// What parsing the expressions so far has cost, by estimate.
@@ -47,6 +51,21 @@ pub(crate) struct StateReading {
 impl Findings {
     pub(super) fn new(express: bool) -> Findings {
         Findings { express, ..Findings::default() }
+    }
+
+    /// For a definition one state of which is to be tried; `lone_state` where it is the only one.
+    pub(super) fn for_test(lone_state: bool) -> Findings {
+        Findings { test: true, lone_state, ..Findings::default() }
+    }
+
+    /// Whether a state of the definition is only to be tried.
+    pub(crate) fn is_test(&self) -> bool {
+        self.test
+    }
+
+    /// Whether the only state of the machine's own level is to be tried.
+    pub(super) fn is_lone_state(&self) -> bool {
+        self.lone_state
     }
 
     /// Reports an error. The place is only worked out where the problem is kept.

@@ -27,7 +27,9 @@ impl StateGraph {
         let at = fields.at("States");
         let value = fields.get("States");
         let states = value.and_then(|states| parse_states(states, &at, fields));
-        if let Some(states) = value.and_then(Value::as_object) {
+        // A state that is tried alone leads to states that are not there.
+        let is_whole = !(fields.findings().is_lone_state() && at == "/States");
+        if let Some(states) = value.and_then(Value::as_object).filter(|_| is_whole) {
             check_transitions(start_at.as_deref(), states, &at, fields.findings());
         }
         let graph = StateGraph { start_at: start_at?, states: states? };

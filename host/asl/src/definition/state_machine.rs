@@ -9,7 +9,7 @@ use super::state_graph::StateGraph;
 use crate::limits;
 use crate::states::{Resource, State};
 use indexmap::IndexMap;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A definition that can be run: every transition leads to a state, every field has a legal value.
@@ -90,21 +90,43 @@ impl StateMachine {
     /// Both at once, in one reading: the machine as far as it could be read, and all problems, warnings too. With a
     /// problem of severity error the machine must not be run.
     pub fn examine(text: &str, express: bool) -> (Option<StateMachine>, Vec<Diagnostic>) {
-        let mut findings = Findings::new(express);
-        let machine = match Document::read(text) {
+        StateMachine::read(text, Findings::new(express), |value| value).0
+    }
+
+    /// The same for a definition one state of which is to be tried, with its JSON: a machine, or one state alone, which
+    /// is then called `lone_state`.
+    pub(crate) fn examine_for_test(
+        text: &str,
+        lone_state: Option<&str>,
+    ) -> ((Option<StateMachine>, Vec<Diagnostic>), Value) {
+        let findings = Findings::for_test(lone_state.is_some());
+        StateMachine::read(text, findings, |value| match lone_state {
+            Some(name) => json!({"StartAt": name, "States": {name: value}}),
+            None => value,
+        })
+    }
+
+    fn read(
+        text: &str,
+        mut findings: Findings,
+        complete: impl FnOnce(Value) -> Value,
+    ) -> ((Option<StateMachine>, Vec<Diagnostic>), Value) {
+        let (machine, value) = match Document::read(text) {
             Ok(document) => {
                 for duplicate in document.duplicates {
                     findings.error_of_all(duplicate);
                 }
-                parse_top_level(&document.value, &mut findings)
+                let value = complete(document.value);
+                (parse_top_level(&value, &mut findings), value)
             }
             Err(problem) => {
                 findings.error_of_all(problem);
-                None
+                (None, Value::Null)
             }
         };
         let (problems, variable_references) = findings.into_parts();
-        (machine.map(|machine| StateMachine { variable_references, ..machine }), problems)
+        let machine = machine.map(|machine| StateMachine { variable_references, ..machine });
+        ((machine, problems), value)
     }
 }
 

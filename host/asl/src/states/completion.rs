@@ -5,6 +5,7 @@ use super::{Exit, Next};
 use crate::assign::Assign;
 use crate::context_object::ContextObject;
 use crate::data_flow::{Paths, ResultFlow};
+use crate::inspection::Stage;
 use crate::jsonata::States;
 use crate::states_error::StatesError;
 use serde_json::Value;
@@ -28,6 +29,7 @@ impl Completion {
         result: Value,
         context: &ContextObject<'_>,
     ) -> Result<Exit, StatesError> {
+        context.inspect(Stage::Result, &result);
         let states = States { input: raw, result: self.has_result.then_some(&result), error_output: None };
         let assigned = self.assign.evaluate(&result, &states, context)?;
         let output = match self.paths.made(&states, context)? {

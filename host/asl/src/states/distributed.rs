@@ -2,10 +2,11 @@
 //! ProcessorConfig, ItemReader, ItemBatcher, ResultWriter and Label.
 //!
 //! They are read and checked completely, so that a definition shows all its problems, and then refused: this
-//! release runs no distributed Map. Nothing of them is kept.
+//! release runs no distributed Map. Only TestState, which runs no iterations, makes use of them.
 
+use super::item_batcher::ItemBatcher;
+use super::item_reader::ItemReader;
 use crate::definition::{DiagnosticCode, Fields};
-use crate::jsonata::Scope;
 use crate::limits;
 use crate::payload::Payload;
 
@@ -16,8 +17,15 @@ pub(super) enum Mode {
     Distributed,
 }
 
-/// The resources that an ItemReader may have, behind the partition.
-const READERS: [&str; 2] = ["s3:getObject", "s3:listObjectsV2"];
+/// What a Map state has in distributed mode only.
+#[derive(Clone, Debug)]
+pub(crate) struct Distributed {
+    pub(crate) reader: Option<ItemReader>,
+    pub(crate) batcher: Option<ItemBatcher>,
+    /// The state's result says where the results of its iterations are, and is none of them.
+    pub(crate) writes_results: bool,
+}
+
 /// The resources that a ResultWriter may have.
 const WRITERS: [&str; 1] = ["s3:putObject"];
 
@@ -27,7 +35,9 @@ pub(super) fn parse_mode(processor: &mut Fields<'_>) -> Mode {
     let mode = match configuration.choice("Mode", &["INLINE", "DISTRIBUTED"]) {
         Some("DISTRIBUTED") => {
             configuration.require(&["ExecutionType"]);
-            configuration.not_supported("Mode", "The distributed mode of Map states");
+            if !configuration.findings().is_test() {
+                configuration.not_supported("Mode", "The distributed mode of Map states");
+            }
             Mode::Distributed
         }
         Some(_) | None => Mode::Inline,
@@ -37,79 +47,29 @@ pub(super) fn parse_mode(processor: &mut Fields<'_>) -> Mode {
     mode
 }
 
-/// Reads the fields of the Map state itself.
-pub(super) fn check_fields(fields: &mut Fields<'_>, mode: Mode) {
-    if mode == Mode::Inline {
-        for name in ["ItemReader", "ItemBatcher", "ResultWriter"] {
-            if fields.has(name) {
-                fields.not_supported(name, &format!("{name} of a Map state whose mode is not DISTRIBUTED"));
+impl Distributed {
+    /// Reads the fields of the Map state itself.
+    pub(super) fn parse(fields: &mut Fields<'_>, mode: Mode) -> Distributed {
+        if mode == Mode::Inline {
+            for name in ["ItemReader", "ItemBatcher", "ResultWriter"] {
+                if fields.has(name) {
+                    fields
+                        .not_supported(name, &format!("{name} of a Map state whose mode is not DISTRIBUTED"));
+                }
             }
         }
-    }
-    check_reader(fields);
-    check_batcher(fields);
-    check_writer(fields);
-    check_label(fields);
-}
-
-fn check_reader(fields: &mut Fields<'_>) {
-    let Some(mut reader) = fields.nested("ItemReader") else { return };
-    reader.require(&["Resource"]);
-    check_resource(&mut reader, &READERS);
-    Payload::parse_arguments(&mut reader);
-    if let Some(mut configuration) = reader.nested("ReaderConfig") {
-        check_reader_configuration(&mut configuration);
-        configuration.finish();
-    }
-    reader.finish();
-}
-
-fn check_reader_configuration(configuration: &mut Fields<'_>) {
-    configuration.choice("InputType", &["CSV", "JSON", "JSONL", "PARQUET", "MANIFEST"]);
-    configuration.choice("ManifestType", &["ATHENA_DATA", "S3_INVENTORY"]);
-    let transformation = configuration.choice("Transformation", &["NONE", "LOAD_AND_FLATTEN"]);
-    if transformation == Some("LOAD_AND_FLATTEN") {
-        configuration.require(&["InputType"]);
-    }
-    configuration.choice("CSVDelimiter", &["COMMA", "PIPE", "SEMICOLON", "SPACE", "TAB"]);
-    if configuration.choice("CSVHeaderLocation", &["FIRST_ROW", "GIVEN"]) == Some("GIVEN") {
-        configuration.require(&["CSVHeaders"]);
-    }
-    if configuration
-        .items("CSVHeaders")
-        .is_some_and(|headers| !headers.iter().all(serde_json::Value::is_string))
-    {
-        configuration.problem("CSVHeaders", "Expected an array of Strings");
-    }
-    // 0 is accepted here, and fails when the reader runs (recorded).
-    check_amount(configuration, "MaxItems", "MaxItemsPath", 0, limits::READER_ITEMS);
-    if configuration
-        .string("ItemsPointer")
-        .is_some_and(|pointer| !pointer.is_empty() && !pointer.starts_with('/'))
-    {
-        configuration.problem("ItemsPointer", "Value is not a valid JSON Pointer");
+        let reader = ItemReader::parse(fields);
+        let batcher = ItemBatcher::parse(fields);
+        let writes_results = parse_writer(fields);
+        check_label(fields);
+        Distributed { reader, batcher, writes_results }
     }
 }
 
-fn check_batcher(fields: &mut Fields<'_>) {
-    let Some(mut batcher) = fields.nested("ItemBatcher") else { return };
-    let bounds = [
-        ("MaxItemsPerBatch", "MaxItemsPerBatchPath", limits::READER_ITEMS),
-        ("MaxInputBytesPerBatch", "MaxInputBytesPerBatchPath", limits::BATCH_BYTES),
-    ];
-    if !bounds.iter().any(|(name, path_name, _)| batcher.has(name) || batcher.has(path_name)) {
-        let names = bounds.map(|(name, path_name, _)| format!("{name}, {path_name}")).join(", ");
-        batcher.problem_here(format!("One of these fields is required: [{names}]"));
-    }
-    for (name, path_name, maximum) in bounds {
-        check_amount(&mut batcher, name, path_name, 1, maximum);
-    }
-    Payload::parse(&mut batcher, "BatchInput", Scope::Input);
-    batcher.finish();
-}
-
-fn check_writer(fields: &mut Fields<'_>) {
-    let Some(mut writer) = fields.nested("ResultWriter") else { return };
+/// Whether the results go to a place of their own, so that the state's result only names it.
+fn parse_writer(fields: &mut Fields<'_>) -> bool {
+    let Some(mut writer) = fields.nested("ResultWriter") else { return false };
+    let writes_results = writer.has("Resource");
     if writer.has("Resource") || writer.has("Parameters") {
         writer.require(&["Resource", "Parameters"]);
     } else if !writer.has("WriterConfig") {
@@ -124,30 +84,16 @@ fn check_writer(fields: &mut Fields<'_>) {
         configuration.finish();
     }
     writer.finish();
+    writes_results
 }
 
-fn check_resource(fields: &mut Fields<'_>, known: &[&str]) {
+pub(super) fn check_resource(fields: &mut Fields<'_>, known: &[&str]) {
     let Some(text) = fields.string("Resource") else { return };
     let action = text.strip_prefix("arn:").and_then(|rest| rest.split_once(":states:::"));
     if !action.is_some_and(|(partition, action)| partition.starts_with("aws") && known.contains(&action)) {
         let why = "The value is not a valid resource ARN, or the resource is not available in this region.";
         fields.problem("Resource", format!("The resource provided {text} is not recognized. {why}"));
     }
-}
-
-/// A number: given, found by a path, or the value of an expression.
-fn check_amount(
-    fields: &mut Fields<'_>,
-    name: &'static str,
-    path_name: &'static str,
-    minimum: u64,
-    maximum: u64,
-) {
-    if fields.dynamic(name).is_none() {
-        fields.integer(name, minimum, maximum);
-    }
-    fields.path(path_name);
-    fields.only_one_of(name, path_name);
 }
 
 /// A label becomes a part of the ARN of each map run (Developer Guide, "Distributed mode", Label).

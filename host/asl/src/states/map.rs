@@ -3,22 +3,25 @@
 //!
 //! Older definitions say Iterator and Parameters for ItemProcessor and ItemSelector.
 
+use super::amount::Amount;
 use super::completion::Completion;
-use super::distributed::{self, Mode};
+use super::distributed::{self, Distributed, Mode};
 use super::{Exit, Handlers, Next};
 use crate::assign::Assign;
 use crate::context_object::ContextObject;
 use crate::data_flow::{Paths, ResultFlow, select};
 use crate::definition::{Fields, StateGraph};
 use crate::execution::Items;
-use crate::jsonata::{Expression, Scope, States, Template};
+use crate::inspection::Stage;
+use crate::jsonata::{Scope, States, Template};
 use crate::payload::Payload;
 use crate::query_path::QueryPath;
 use crate::retry::{Catcher, Retrier, parse_list};
 use crate::states::State;
 use crate::states_error::StatesError;
 use indexmap::IndexMap;
-use serde_json::Value;
+use serde_json::{Value, json};
+use std::borrow::Cow;
 
 /// Runs the same states for every item.
 #[derive(Clone, Debug)]
@@ -35,15 +38,8 @@ pub(crate) struct MapState {
     tolerated: [Option<Amount>; 2],
     retriers: Vec<Retrier>,
     catchers: Vec<Catcher>,
+    distributed: Distributed,
     completion: Completion,
-}
-
-/// A number: given, or found by a path.
-#[derive(Clone, Debug)]
-enum Amount {
-    Given(f64),
-    Path(&'static str, QueryPath),
-    Jsonata(Box<str>, Expression),
 }
 
 impl MapState {
@@ -53,12 +49,12 @@ impl MapState {
         let items_path = fields.path("ItemsPath");
         let items = parse_items(fields);
         let item_selector = parse_selector(fields);
-        let max_concurrency = Amount::count(fields, "MaxConcurrency", "MaxConcurrencyPath");
+        let max_concurrency = Amount::count(fields, "MaxConcurrency", "MaxConcurrencyPath", 0..=u64::MAX);
         let tolerated = [
-            Amount::count(fields, "ToleratedFailureCount", "ToleratedFailureCountPath"),
+            Amount::count(fields, "ToleratedFailureCount", "ToleratedFailureCountPath", 0..=u64::MAX),
             Amount::percentage(fields, "ToleratedFailurePercentage", "ToleratedFailurePercentagePath"),
         ];
-        distributed::check_fields(fields, mode);
+        let distributed = Distributed::parse(fields, mode);
         let flow = ResultFlow::parse_result(fields);
         let assign = Assign::parse(fields, Scope::Result);
         let retriers = parse_list(fields, "Retry", Retrier::parse);
@@ -71,6 +67,7 @@ impl MapState {
             item_selector,
             max_concurrency,
             tolerated,
+            distributed,
             retriers,
             catchers,
             completion: Completion { paths, flow, assign, next: next?, has_result: true },
@@ -90,6 +87,9 @@ impl MapState {
             (None, Some(path)) => select(path, &effective, context)?.into_owned(),
             (None, None) => effective.as_ref().clone(),
         };
+        if selected.is_array() {
+            context.inspect(Stage::ItemsPath, &selected);
+        }
         match selected {
             Value::Array(items) => Ok(Items { effective_input: effective.into_owned(), items }),
             other @ (Value::Null
@@ -100,6 +100,11 @@ impl MapState {
                 if let Some(Template::Expression(place, expression)) = &self.items {
                     return Err(expression.unexpected(place, "array", &other));
                 }
+                // A path into the context object is shown without its first `$` (recorded).
+                if let Some(path) = self.items_path.as_ref().and_then(QueryPath::in_context) {
+                    let cause = format!("Reference path \"{path}\" must point to array.");
+                    return Err(StatesError::runtime(cause));
+                }
                 let cause = format!("Map state input must be an array but was: {other}");
                 Err(StatesError::runtime(cause))
             }
@@ -107,14 +112,42 @@ impl MapState {
     }
 
     /// How many iterations may run at a time; 0 for as many as the quota allows.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // never negative; a cast saturates
     pub(crate) fn concurrency(&self, input: &Value, context: &ContextObject<'_>) -> Result<u64, StatesError> {
         let [count, percentage] = &self.tolerated;
-        Amount::resolve(count.as_ref(), "ToleratedFailureCount", None, input, context)?;
-        Amount::resolve(percentage.as_ref(), "ToleratedFailurePercentage", Some(100.0), input, context)?;
+        let count = Amount::resolve(count.as_ref(), "ToleratedFailureCount", None, input, context)?;
+        if let Some(count) = count {
+            context.inspect(Stage::ToleratedFailureCount, &json!(count as u64));
+        }
+        let percentage =
+            Amount::resolve(percentage.as_ref(), "ToleratedFailurePercentage", Some(100.0), input, context)?;
+        if let Some(percentage) = percentage {
+            context.inspect(Stage::ToleratedFailurePercentage, &json!(percentage));
+        }
         let concurrency =
             Amount::resolve(self.max_concurrency.as_ref(), "MaxConcurrency", None, input, context)?;
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // never negative; a cast saturates
-        Ok(concurrency.unwrap_or_default() as u64)
+        let concurrency = concurrency.unwrap_or_default() as u64;
+        context.inspect(Stage::MaxConcurrency, &json!(concurrency));
+        Ok(concurrency)
+    }
+
+    /// The fields of distributed mode.
+    pub(crate) fn distributed(&self) -> &Distributed {
+        &self.distributed
+    }
+
+    /// What InputPath selects.
+    pub(crate) fn effective_input(
+        &self,
+        raw: &Value,
+        context: &ContextObject<'_>,
+    ) -> Result<Value, StatesError> {
+        self.completion.paths.input(raw, context).map(Cow::into_owned)
+    }
+
+    /// Whether the inputs of iterations are more than the items.
+    pub(crate) fn selects_items(&self) -> bool {
+        self.item_selector.is_some()
     }
 
     /// The input of one iteration; `context` holds its item.
@@ -186,84 +219,4 @@ fn parse_items(fields: &mut Fields<'_>) -> Option<Template> {
         return None;
     }
     Some(items)
-}
-
-impl Amount {
-    /// A number of things.
-    #[allow(clippy::cast_precision_loss)] // more than 2^53 of anything is more than there are
-    fn count(fields: &mut Fields<'_>, name: &'static str, path_name: &'static str) -> Option<Amount> {
-        if let Some(expression) = fields.dynamic(name) {
-            return expression.ok().map(|(place, expression)| Amount::Jsonata(place, expression));
-        }
-        let given = fields.integer(name, 0, u64::MAX).map(|given| given as f64);
-        Amount::parse(fields, given, name, path_name)
-    }
-
-    /// A number from 0 to 100.
-    fn percentage(fields: &mut Fields<'_>, name: &'static str, path_name: &'static str) -> Option<Amount> {
-        if let Some(expression) = fields.dynamic(name) {
-            return expression.ok().map(|(place, expression)| Amount::Jsonata(place, expression));
-        }
-        let given = fields.number(name, 0.0);
-        if given.is_some_and(|given| given > 100.0) {
-            fields.problem(name, format!("{name} must be between 0 and 100."));
-        }
-        Amount::parse(fields, given, name, path_name)
-    }
-
-    fn parse(
-        fields: &mut Fields<'_>,
-        given: Option<f64>,
-        name: &'static str,
-        path_name: &'static str,
-    ) -> Option<Amount> {
-        let path = fields.path(path_name);
-        fields.only_one_of(name, path_name);
-        given.map(Amount::Given).or(path.map(|path| Amount::Path(path_name, path)))
-    }
-
-    /// The number; a text that holds one counts as it (recorded).
-    fn resolve(
-        amount: Option<&Amount>,
-        name: &str,
-        maximum: Option<f64>,
-        input: &Value,
-        context: &ContextObject<'_>,
-    ) -> Result<Option<f64>, StatesError> {
-        let (field, path) = match amount {
-            None => return Ok(None),
-            Some(Amount::Given(given)) => return Ok(Some(*given)),
-            Some(Amount::Path(field, path)) => (field, path),
-            Some(Amount::Jsonata(place, expression)) => {
-                let value = expression.evaluate(place, &States::of_input(input), context)?;
-                let number = value.as_f64().ok_or_else(|| expression.unexpected(place, "number", &value))?;
-                return in_range(number, name, maximum)
-                    .map_err(|cause| StatesError::query_evaluation(cause, place));
-            }
-        };
-        let value = select(path, input, context)?;
-        let number = match value.as_ref() {
-            Value::Number(number) => number.as_f64(),
-            Value::String(text) => text.trim().parse().ok(),
-            Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
-        };
-        let Some(number) = number.filter(|number| number.is_finite()) else {
-            let path = path.as_str();
-            return Err(StatesError::runtime(format!(
-                "The {field} parameter is not a number: {path} == {value}"
-            )));
-        };
-        in_range(number, name, maximum).map_err(StatesError::runtime)
-    }
-}
-
-/// The number, unless it is negative or larger than `maximum`.
-fn in_range(number: f64, name: &str, maximum: Option<f64>) -> Result<Option<f64>, String> {
-    match maximum {
-        Some(maximum) if !(0.0..=maximum).contains(&number) => {
-            Err(format!("{name} must be between 0 and {maximum}."))
-        }
-        None if number < 0.0 => Err(format!("{name} must not be negative.")),
-        Some(_) | None => Ok(Some(number)),
-    }
 }

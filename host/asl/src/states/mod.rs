@@ -2,11 +2,14 @@
 //!
 //! A state must never touch the execution: it answers with an [`Outcome`], and `step` carries it out.
 
+mod amount;
 mod choice;
 mod comparison;
 mod completion;
 mod distributed;
 mod fail;
+mod item_batcher;
+mod item_reader;
 mod map;
 mod parallel;
 mod pass;
@@ -95,6 +98,18 @@ pub(crate) struct Handlers<'s> {
     pub(crate) catchers: &'s [Catcher],
 }
 
+impl<'s> Handlers<'s> {
+    /// The retrier that an error belongs to, with its index, whether or not it allows another retry.
+    pub(crate) fn retrier(&self, error: &StatesError) -> Option<(usize, &'s Retrier)> {
+        self.retriers.iter().enumerate().find(|(_, retrier)| retrier.matches(error))
+    }
+
+    /// The catcher that catches an error, with its index.
+    pub(crate) fn catcher(&self, error: &StatesError) -> Option<(usize, &'s Catcher)> {
+        self.catchers.iter().enumerate().find(|(_, catcher)| catcher.matches(error))
+    }
+}
+
 /// The types, as messages list them.
 const TYPES: [&str; 8] = ["Task", "Wait", "Pass", "Succeed", "Fail", "Choice", "Parallel", "Map"];
 
@@ -173,6 +188,20 @@ impl State {
             | State::Fail(_)
             | State::Parallel(_)
             | State::Map(_) => None,
+        }
+    }
+
+    /// The state as a Map, if it is one.
+    pub(crate) fn map(&self) -> Option<&MapState> {
+        match self {
+            State::Map(map) => Some(map),
+            State::Task(_)
+            | State::Pass(_)
+            | State::Choice(_)
+            | State::Wait(_)
+            | State::Succeed(_)
+            | State::Fail(_)
+            | State::Parallel(_) => None,
         }
     }
 

@@ -1,9 +1,10 @@
 //! Runs one branch from state to state until it waits or ends.
 
 use super::Step;
+use super::quotas::exit_text;
 use crate::execution::{Activity, Branch, BranchId, Command};
 use crate::history::HistoryDetails;
-use crate::json_size::{is_deeper, json_text};
+use crate::json_size::json_text;
 use crate::limits;
 use crate::states::{Exit, Next, Outcome, State};
 use crate::states_error::StatesError;
@@ -97,32 +98,9 @@ impl Step<'_> {
 
     /// Leaves a state.
     pub(super) fn exit(&mut self, id: BranchId, branch: Branch, exit: Exit) -> Option<Branch> {
-        match self.output_text(id, &branch, &exit) {
+        match exit_text(&self.execution, id, &branch.state, &exit) {
             Ok(text) => self.leave(id, branch, exit, text),
             Err(error) => self.state_failed(id, branch, error),
-        }
-    }
-
-    /// The output as JSON text. Errors: why the state may not be left so; its output or its variables are over their
-    /// quotas.
-    pub(super) fn output_text(
-        &self,
-        id: BranchId,
-        branch: &Branch,
-        exit: &Exit,
-    ) -> Result<String, StatesError> {
-        let text = json_text(&exit.output);
-        if text.len() > self.execution.context.quotas.payload_bytes {
-            return Err(StatesError::data_limit_exceeded(&branch.state));
-        }
-        if is_deeper(&exit.output, limits::OUTPUT_DEPTH) {
-            let (name, most) = (&branch.state, limits::OUTPUT_DEPTH);
-            let cause = format!("The output of the state '{name}' is nested more than {most} deep.");
-            return Err(StatesError::runtime(cause));
-        }
-        match self.variables_exceeded(id, &branch.state, &exit.assigned) {
-            Some(error) => Err(error),
-            None => Ok(text),
         }
     }
 

@@ -1,6 +1,7 @@
 //! How an error goes its way: retried, caught, or handed to the state around (specification, "Errors").
 
 use super::Step;
+use super::quotas::exit_text;
 use crate::execution::{Activity, Branch, BranchId};
 use crate::history::{HistoryDetails, StateType};
 use crate::states::{Exit, Outcome, State};
@@ -70,16 +71,16 @@ impl Step<'_> {
 
     /// Counts a retry and gives its back-off in milliseconds; `None` when no retrier allows one.
     pub(super) fn next_retry(&self, branch: &mut Branch, error: &StatesError) -> Option<i64> {
-        let retriers = self.state(branch)?.handlers()?.retriers;
-        let index = retriers.iter().position(|retrier| retrier.matches(error))?;
-        branch.retries.resize(retriers.len(), 0);
+        let handlers = self.state(branch)?.handlers()?;
+        let (index, retrier) = handlers.retrier(error)?;
+        branch.retries.resize(handlers.retriers.len(), 0);
         let made = branch.retries[index];
-        if !retriers[index].allows(made) {
+        if !retrier.allows(made) {
             return None;
         }
         branch.retries[index] += 1;
         let seed = self.execution.context.seed ^ branch.previous_event_id.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        Some(retriers[index].delay_milliseconds(made, &mut fastrand::Rng::with_seed(seed)))
+        Some(retrier.delay_milliseconds(made, &mut fastrand::Rng::with_seed(seed)))
     }
 
     /// The exit through the first catcher that matches; `None` when none does.
@@ -90,8 +91,7 @@ impl Step<'_> {
         matched: &StatesError,
         shown: &StatesError,
     ) -> Option<Result<Exit, StatesError>> {
-        let mut catchers = self.state(branch)?.handlers()?.catchers.iter();
-        let catcher = catchers.find(|catcher| catcher.matches(matched))?;
+        let (_, catcher) = self.state(branch)?.handlers()?.catcher(matched)?;
         Some(catcher.exit(&branch.input, shown, &self.context(id, branch)))
     }
 
@@ -153,7 +153,7 @@ impl Step<'_> {
             self.branch_failed(id, &branch, error);
             return None;
         };
-        match self.output_text(id, &branch, &exit) {
+        match exit_text(&self.execution, id, &branch.state, &exit) {
             Ok(text) => self.leave(id, branch, exit, text),
             Err(error) => {
                 self.branch_failed(id, &branch, error);

@@ -8,10 +8,12 @@ mod branch_run;
 mod ending;
 mod failure;
 mod join;
+mod quotas;
 mod recorder;
 mod task_run;
 mod variables;
 
+pub(crate) use self::quotas::{exit_text, result_text};
 use crate::context_object::{ContextObject, TaskContext};
 use crate::definition::StateMachine;
 use crate::event::{Event, EventKind};

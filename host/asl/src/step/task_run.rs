@@ -1,6 +1,7 @@
 //! The life of a task: scheduled, ended, retried, caught.
 
 use super::Step;
+use super::quotas::result_text;
 use crate::execution::{Activity, Branch, BranchId, Command, PendingTask, Work};
 use crate::history::{HistoryDetails, Request, TaskScheduled};
 use crate::json_size::json_text;
@@ -113,12 +114,13 @@ impl<'m> Step<'m> {
     /// A task gave its result.
     pub(super) fn task_succeeded(&mut self, id: BranchId, result: Value) {
         let Some((mut branch, task)) = self.take_task(id) else { return };
-        let text = json_text(&result);
-        if text.len() > self.execution.context.quotas.payload_bytes {
-            let error = StatesError::data_limit_exceeded(task.resource.origin());
-            self.end_task(id, branch, task, &error, false);
-            return;
-        }
+        let text = match result_text(self.execution.context.quotas, &task.resource, &result) {
+            Ok(text) => text,
+            Err(error) => {
+                self.end_task(id, branch, task, &error, false);
+                return;
+            }
+        };
         let details = match &task.resource {
             Resource::Function { .. } => HistoryDetails::LambdaFunctionSucceeded { output: text },
             Resource::Activity { .. } => HistoryDetails::ActivitySucceeded { output: text },

@@ -4,32 +4,8 @@ use super::Step;
 use crate::assign::Assigned;
 use crate::execution::BranchId;
 use crate::json_size::json_bytes;
-use crate::limits;
-use crate::states_error::StatesError;
 
 impl Step<'_> {
-    /// Why `assigned` may not be set: one Assign holds as much as a payload, all variables
-    /// [`limits::VARIABLES_BYTES`].
-    pub(super) fn variables_exceeded(
-        &self,
-        id: BranchId,
-        state: &str,
-        assigned: &Assigned,
-    ) -> Option<StatesError> {
-        if assigned.is_empty() {
-            return None;
-        }
-        let bytes: usize = assigned.values().map(json_bytes).sum();
-        let scope = self.execution.variables.get(&id);
-        let replaced = assigned.keys().filter_map(|name| scope?.get(name)).map(json_bytes).sum::<usize>();
-        let all = self.execution.progress.variable_bytes + bytes as u64 - replaced as u64;
-        let exceeded = bytes > self.execution.context.quotas.payload_bytes || all > limits::VARIABLES_BYTES;
-        exceeded.then(|| {
-            let what = "assigned variables with a size exceeding the maximum number of bytes service limit.";
-            StatesError::new(StatesError::DATA_LIMIT_EXCEEDED, format!("The state/task '{state}' {what}"))
-        })
-    }
-
     /// Sets variables in the scope of a branch.
     pub(super) fn assign(&mut self, id: BranchId, assigned: Assigned) {
         if assigned.is_empty() {
