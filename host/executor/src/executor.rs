@@ -7,7 +7,7 @@ use crate::error::{ExecutorError, SkipError, StartError, StopError, WaitError};
 use crate::express::{Express, ExpressBounds, ExpressEnd, ExpressParts};
 use crate::expressions::Expressions;
 use crate::ids::Ids;
-use crate::integration::Integration;
+use crate::integration::{Integration, TaskOutcome, TaskRequest};
 use crate::lane::Lane;
 use crate::limits;
 use crate::machines::Machines;
@@ -23,7 +23,7 @@ use crate::virtual_clock::{Skipping, VirtualClock};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
-use stepwell_asl::{Diagnostic, Quotas, StateMachine, Timestamp};
+use stepwell_asl::{Diagnostic, Quotas, Resource, StateMachine, Timestamp};
 use stepwell_store::{ExecutionId, MachineRecord, Store, StoreError};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tracing::debug;
@@ -186,6 +186,16 @@ impl Executor {
     /// The bounds that new executions get.
     pub fn quotas(&self) -> Quotas {
         self.quotas
+    }
+
+    /// Whether it can run tasks with this resource.
+    pub fn runs(&self, resource: &Resource) -> bool {
+        self.integration.runs(resource)
+    }
+
+    /// Runs a task that belongs to no execution: nothing of it is kept. Dropping the future aborts it.
+    pub async fn run_task(&self, request: TaskRequest) -> TaskOutcome {
+        self.integration.run(request).await
     }
 
     /// What of a machine this executor cannot run; empty when it can run all of it.

@@ -35,12 +35,15 @@ pub(crate) struct Trials {
     places: Semaphore,
     /// Done when somebody has asked for the evaluator to be compiled.
     compiling: Once,
+    /// Held by those who try a state, while its task runs too.
+    pub(crate) tests: Semaphore,
 }
 
 impl Trials {
     pub(crate) fn new(jsonata: Arc<Jsonata>) -> Trials {
         let turn = Arc::new(Semaphore::new(1));
-        Trials { jsonata, turn, places: Semaphore::new(limits::TRIALS), compiling: Once::new() }
+        let (places, tests) = (Semaphore::new(limits::TRIALS), Semaphore::new(limits::STATE_TESTS));
+        Trials { jsonata, turn, places, compiling: Once::new(), tests }
     }
 
     /// Says that JSONata will be evaluated before long: a definition uses it.
@@ -50,7 +53,7 @@ impl Trials {
 
     /// Does `work` on a thread that may block, when all earlier work is done. A caller that goes away while it waits
     /// leaves nothing behind. Errors: `Throttling` when too many wait.
-    async fn run<T: Send + 'static>(
+    pub(crate) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Jsonata) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<T, ApiError> {

@@ -20,6 +20,16 @@ pub(crate) fn trial_request_bytes(quotas: Quotas) -> usize {
 const VARIABLES_BYTES: usize = 10 << 20;
 /// Trials of expressions, under way or waiting. One at a time is under way, for about a second at most.
 pub(crate) const TRIALS: usize = 16;
+/// States that are tried at the same time (TestState), those whose tasks run included. Evaluations count as trials too.
+pub(crate) const STATE_TESTS: usize = 64;
+/// Longest time that the task of a tried state may take (API: TestState, five minutes).
+pub(crate) const STATE_TEST_TIME: Duration = Duration::from_mins(5);
+/// Longest time that all expressions of a tried state may take together: others wait for their turn.
+pub(crate) const STATE_TEST_EXPRESSIONS: Duration = Duration::from_secs(5);
+/// Largest `mock.result`, `context` and the like, in bytes (API: SensitiveData, TestContextObject).
+pub(crate) const STATE_TEST_BYTES: usize = 262_144;
+/// Largest count of TestState's configuration (API: an Integer).
+pub(crate) const STATE_TEST_COUNT: i64 = i32::MAX as i64;
 /// Violations that the answer to a bad trial names.
 pub(crate) const VIOLATIONS: usize = 10;
 /// Longest name of a member that such an answer quotes whole, in characters.

@@ -88,6 +88,11 @@ impl StateTest {
         self.state().map_or(StateType::Pass, State::state_type)
     }
 
+    /// Whether expressions may have to be evaluated.
+    pub fn uses_jsonata(&self) -> bool {
+        self.machine.uses_jsonata()
+    }
+
     /// What a Task runs.
     pub fn resource(&self) -> Option<&Resource> {
         self.state()?.task().map(|task| &task.resource)

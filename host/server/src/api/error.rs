@@ -35,6 +35,9 @@ pub(crate) enum ApiError {
     InvalidArn(String),
     #[error("Invalid State Machine Definition: '{0}'")]
     InvalidDefinition(String),
+    /// A state that TestState cannot run; the message stands alone (recorded).
+    #[error("{0}")]
+    Untestable(&'static str),
     #[error("Invalid Encryption Configuration: {0}")]
     InvalidEncryptionConfiguration(&'static str),
     #[error("Invalid State Machine Execution Input: '{0}'")]
@@ -111,7 +114,7 @@ impl ApiError {
             ApiError::ExecutionDoesNotExist(_) => (SERVICE, "ExecutionDoesNotExist", bad),
             ApiError::ExecutionLimitExceeded(_) => (SERVICE, "ExecutionLimitExceeded", bad),
             ApiError::InvalidArn(_) => (SERVICE, "InvalidArn", bad),
-            ApiError::InvalidDefinition(_) => (SERVICE, "InvalidDefinition", bad),
+            ApiError::InvalidDefinition(_) | ApiError::Untestable(_) => (SERVICE, "InvalidDefinition", bad),
             ApiError::InvalidEncryptionConfiguration(_) => (SERVICE, "InvalidEncryptionConfiguration", bad),
             ApiError::InvalidExecutionInput(_) => (SERVICE, "InvalidExecutionInput", bad),
             ApiError::InvalidLoggingConfiguration(_) => (SERVICE, "InvalidLoggingConfiguration", bad),

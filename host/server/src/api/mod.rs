@@ -24,6 +24,7 @@ pub(crate) mod page_token;
 mod start_execution;
 mod start_sync_execution;
 mod stop_execution;
+mod test_state;
 mod update_state_machine;
 mod validate_state_machine_definition;
 
@@ -78,6 +79,7 @@ const OPERATIONS: [(&str, Handler); 13] = [
     ("StartExecution", |server, call| Box::pin(start_execution::handle(server, call))),
     ("StartSyncExecution", |server, call| Box::pin(start_sync_execution::handle(server, call))),
     ("StopExecution", |server, call| Box::pin(stop_execution::handle(server, call))),
+    ("TestState", |server, call| Box::pin(test_state::handle(server, call))),
     ("UpdateStateMachine", |server, call| Box::pin(update_state_machine::handle(server, call))),
     ("ValidateStateMachineDefinition", |server, call| {
         Box::pin(validate_state_machine_definition::handle(server, call))
