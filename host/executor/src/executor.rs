@@ -2,6 +2,7 @@
 
 use crate::alarm::Alarm;
 use crate::clock::Clock;
+use crate::deletions::Deletions;
 use crate::endings::Endings;
 use crate::error::{ExecutorError, SkipError, StartError, StopError, WaitError};
 use crate::expressions::Expressions;
@@ -22,7 +23,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 use stepwell_asl::{Diagnostic, Quotas, StateMachine, Timestamp};
-use stepwell_store::{ExecutionId, MachineRecord, Store, StoreError};
+use stepwell_store::{ExecutionId, MachineId, MachineRecord, Store, StoreError};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tracing::debug;
 
@@ -64,6 +65,7 @@ pub struct Executor {
     integration: Arc<dyn Integration>,
     quotas: Quotas,
     skipper: Skipper,
+    deletions: Arc<Deletions>,
 }
 
 /// The shards, and who of them owns what.
@@ -113,6 +115,7 @@ impl Executor {
             machines: Arc::clone(&machines),
             expressions: Arc::clone(&expressions),
         };
+        let deletions = Arc::<Deletions>::default();
         let parts = Parts {
             store: store.clone(),
             reviver,
@@ -121,6 +124,7 @@ impl Executor {
             lane: Arc::new(Lane::open(expressions)?),
             ids: Arc::new(Ids::new(config.seed, &clock)),
             quotas: config.quotas,
+            deletions: Arc::clone(&deletions),
         };
         let skipping = clock.as_virtual().map(VirtualClock::skipping);
         let quiescence = if skipping.is_some() { Quiescence::watched() } else { Quiescence::default() };
@@ -149,7 +153,7 @@ impl Executor {
             tokio::spawn(skipper.clone().run());
         }
         tokio::spawn(sweep_leftovers(store.clone()));
-        Ok(Executor { store, machines, shards, integration, quotas: config.quotas, skipper })
+        Ok(Executor { store, machines, shards, integration, quotas: config.quotas, skipper, deletions })
     }
 
     /// The bounds that new executions get.
@@ -165,6 +169,17 @@ impl Executor {
     /// The machine that has this ARN, as it is in the store at this moment.
     pub async fn machine(&self, arn: &str) -> Result<Option<Arc<MachineRecord>>, StoreError> {
         self.machines.record(arn).await
+    }
+
+    /// Has the executions of a machine end at their next transition, because it is being deleted (API:
+    /// DeleteStateMachine). To be said again after a restart.
+    pub fn begin_deletion(&self, machine: MachineId) {
+        self.deletions.add(machine);
+    }
+
+    /// The machine is gone, and none of its executions runs any more.
+    pub fn end_deletion(&self, machine: MachineId) {
+        self.deletions.remove(machine);
     }
 
     /// Starts an execution; answers when the start is durable. Repeating a request whose execution still runs

@@ -15,6 +15,7 @@ mod turn;
 
 use crate::alarm::Recovered;
 use crate::clock::Clock;
+use crate::deletions::Deletions;
 use crate::endings::Endings;
 use crate::error::StartError;
 use crate::ids::Ids;
@@ -84,6 +85,7 @@ pub(crate) struct Parts {
     pub(crate) lane: Arc<Lane>,
     pub(crate) ids: Arc<Ids>,
     pub(crate) quotas: Quotas,
+    pub(crate) deletions: Arc<Deletions>,
 }
 
 /// What a shard shares with those who ask for something.
@@ -103,6 +105,7 @@ pub(crate) struct Shard {
     lane: Arc<Lane>,
     ids: Arc<Ids>,
     quotas: Quotas,
+    deletions: Arc<Deletions>,
     ties: Ties,
     /// For the tasks that this shard starts, and for the lane.
     sender: mpsc::Sender<Message>,
@@ -130,7 +133,7 @@ impl Shard {
         sender: mpsc::Sender<Message>,
         inbox: mpsc::Receiver<Message>,
     ) -> Shard {
-        let Parts { store, reviver, integration, clock, lane, ids, quotas } = parts;
+        let Parts { store, reviver, integration, clock, lane, ids, quotas, deletions } = parts;
         Shard {
             store,
             reviver,
@@ -139,6 +142,7 @@ impl Shard {
             lane,
             ids,
             quotas,
+            deletions,
             ties,
             sender,
             inbox,

@@ -1,12 +1,14 @@
 //! StartExecution (API reference, section 2.3; idempotency, section 1.12).
 
 use serde_json::{Value, json};
-use stepwell_executor::{StartError, StartRequest};
+use stepwell_executor::{StartError, StartRequest, Started};
 use uuid::Uuid;
 
 use super::arn::{MachineArn, check_key, execution_arn};
 use super::constraints::check_name;
 use super::error::ApiError;
+use super::start_target::StartTarget;
+use super::unnamed_start::UnnamedStart;
 use super::{Answer, Call, json_text};
 use crate::limits;
 use crate::server::Server;
@@ -22,31 +24,70 @@ pub(super) async fn handle(server: &Server, mut call: Call) -> Answer {
     }
     fields.check()?;
     let arn = MachineArn::parse(&arn)?.without_label()?;
-    let fresh_name = name.is_none();
-    // Version 7 looks the same, and names that follow each other are stored next to each other.
-    let name = name.unwrap_or_else(|| Uuid::now_v7().to_string());
-    check_name(&name)?;
+    name.as_deref().map_or(Ok(()), check_name)?;
     let input = input.unwrap_or_else(|| "{}".to_owned());
     let input_value = parse_input(&input)?;
-    let machine = server.executor.machine(&arn.text).await?;
-    let machine = machine.ok_or_else(|| ApiError::StateMachineDoesNotExist(arn.text.clone()))?;
-    let execution_arn = execution_arn(&machine.arn, &name);
-    check_key(&execution_arn)?;
-    let request = StartRequest {
-        machine,
-        name,
-        fresh_name,
-        execution_arn,
-        region: server.identity.region.clone(),
-        input,
-        input_value,
-        // The header of the request wins over the member of the body.
-        trace_header: call.trace_header.or(trace_header),
-        version: None,
-        alias: None,
+    let target = StartTarget::of(server, &arn).await?;
+    // The header of the request wins over the member of the body.
+    let trace_header = call.trace_header.or(trace_header);
+    let repeatable = match (&name, &call.invocation_id) {
+        (None, Some(id)) => Some(UnnamedStart::of(id, &arn.text, &input)),
+        (Some(_), _) | (None, None) => None,
     };
-    let started = server.executor.start(request).await.map_err(refusal)?;
+    let wish = Wish { target, input, input_value, trace_header };
+    let started = match repeatable {
+        Some(repeatable) => wish.start_once(server, &repeatable).await?,
+        None => wish.start(server, name).await?,
+    };
     Ok(json!({"executionArn": started.execution_arn, "startDate": started.started_at.as_seconds()}))
+}
+
+/// What is to be started, but for its name.
+struct Wish {
+    target: StartTarget,
+    input: String,
+    input_value: Value,
+    trace_header: Option<String>,
+}
+
+impl Wish {
+    /// Starts it under this name, or under a new one.
+    async fn start(self, server: &Server, name: Option<String>) -> Result<Started, ApiError> {
+        let fresh_name = name.is_none();
+        // Version 7 looks the same, and names that follow each other are stored next to each other.
+        let name = name.unwrap_or_else(|| Uuid::now_v7().to_string());
+        let execution_arn = execution_arn(&self.target.machine.arn, &name);
+        check_key(&execution_arn)?;
+        let request = StartRequest {
+            machine: self.target.machine,
+            name,
+            fresh_name,
+            execution_arn,
+            region: server.identity.region.clone(),
+            input: self.input,
+            input_value: self.input_value,
+            trace_header: self.trace_header,
+            version: self.target.version,
+            alias: self.target.alias,
+        };
+        server.executor.start(request).await.map_err(refusal)
+    }
+
+    /// Starts it unless an earlier try of the same call has.
+    async fn start_once(self, server: &Server, call: &UnnamedStart) -> Result<Started, ApiError> {
+        let machine = self.target.machine.arn.clone();
+        if let Some(started) = call.started(server, &machine).await? {
+            return Ok(started);
+        }
+        match self.start(server, Some(call.name(server.clock.now()))).await {
+            // Another try came in between, and its execution has ended already.
+            Err(ApiError::ExecutionAlreadyExists(arn)) => {
+                let started = call.started(server, &machine).await?;
+                started.ok_or(ApiError::ExecutionAlreadyExists(arn))
+            }
+            outcome => outcome,
+        }
+    }
 }
 
 fn parse_input(input: &str) -> Result<Value, ApiError> {
