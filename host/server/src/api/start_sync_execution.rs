@@ -5,16 +5,18 @@ use serde_json::{Value, json};
 use stepwell_executor::{ExpressEnd, StartError};
 
 use super::error::ApiError;
-use super::{Answer, Call, INCLUDED_DATA, machine, start_execution};
+use super::start_execution::{self, Wish};
+use super::{Answer, Call, INCLUDED_DATA};
 use crate::limits;
 use crate::server::Server;
 
 pub(super) async fn handle(server: &Server, mut call: Call) -> Answer {
     let included = call.fields.choice("includedData", &INCLUDED_DATA) != Some("METADATA_ONLY");
-    let request = start_execution::read(server, &mut call).await?;
-    if !machine::is_express(&request.machine) {
+    let wish = Wish::read(server, &mut call).await?;
+    if !wish.is_express() {
         return Err(ApiError::other_machine_type());
     }
+    let request = wish.request(server)?;
     let facts = json!({
         "stateMachineArn": request.machine.arn,
         "name": request.name,

@@ -85,6 +85,7 @@ async fn run_task(server: &Server, test: &Test, task: Scheduled) -> Result<Value
         attempt: u32::try_from(test.setting.retries).unwrap_or(u32::MAX),
         idempotency_key: Uuid::new_v4().to_string(),
         deadline: Some(server.clock.now().plus_seconds(time.as_secs())),
+        pinned_at: None,
     };
     match tokio::time::timeout(time, server.executor.run_task(request)).await {
         Ok(outcome) => outcome.result,
