@@ -34,7 +34,9 @@ impl Client {
                 Ok(started) => self.heard_of_start(number, started.started_at, truth).await,
                 Err(StartError::AlreadyExists { .. }) => drop(self.ended.insert(number)),
                 Err(StartError::Store(_) | StartError::ShuttingDown | StartError::Busy) => {}
-                Err(failure @ StartError::Definition { .. }) => panic!("{failure}"),
+                Err(failure @ (StartError::Definition { .. } | StartError::Full | StartError::Broken)) => {
+                    panic!("{failure}")
+                }
             }
         }
         self.looks += 1;
