@@ -127,6 +127,11 @@ class Server:
         """Returns what the server wrote so far."""
         return self._output.read_text(errors="replace")
 
+    def kill(self) -> None:
+        """Ends the server as a crash does: nothing is written, nobody is answered."""
+        self._process.kill()
+        self._process.wait(STOP_SECONDS)
+
     def stop(self) -> int:
         """Asks the server to stop and returns its exit code; kills it if it does not."""
         self._process.terminate()

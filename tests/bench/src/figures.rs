@@ -21,6 +21,7 @@ pub(crate) struct Figures {
     pub(crate) loaded: Option<load::Level>,
     pub(crate) beset: Option<hostile::Level>,
     pub(crate) served: Option<http::Served>,
+    pub(crate) express: Option<http::Served>,
     pub(crate) waiting: Option<waiting::Waiting>,
     pub(crate) fired: Option<timers::Fired>,
 }
@@ -39,7 +40,7 @@ impl Figures {
         let others = others.chain(self.beset.iter().map(|level| level.others));
         let others = others.chain(self.bound.iter().map(|level| level.others));
         let others = others.chain(self.loaded.iter().map(|level| level.others));
-        let levels = self.served.iter().flat_map(|served| &served.levels);
+        let levels = self.served.iter().chain(&self.express).flat_map(|served| &served.levels);
         let others = others.chain(levels.map(|level| level.others));
         let others = others.chain(self.waiting.iter().map(|waiting| waiting.others));
         report::conditions(others.chain(self.fired.iter().map(|fired| fired.others)))
@@ -59,6 +60,7 @@ impl Figures {
             "jsonataInputs": self.bound.as_ref().map(report::binding_json),
             "jsonataLoad": self.loaded.as_ref().map(report::load_json),
             "http": self.served.as_ref().map(report::http_json),
+            "express": self.express.as_ref().map(report::http_json),
             "waiting": self.waiting.as_ref().map(report::waiting_json),
             "timers": self.fired.as_ref().map(report::timers_json),
         });
@@ -123,6 +125,12 @@ impl Figures {
                 megabytes(served.idle.resident_bytes),
                 served.throttled
             );
+        }
+        if let Some(served) = &self.express {
+            println!("\nExpress workflows through the HTTP API over {}", served.store.name());
+            println!("{}", report::http_table(served));
+            println!("\nThe baselines of the same rounds: append + fdatasync, bare wasmtime, bare axum");
+            println!("{}", report::baselines_table(served));
         }
         if let Some(waiting) = &self.waiting {
             println!(

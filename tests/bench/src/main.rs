@@ -56,7 +56,7 @@ struct Options {
     /// Everything in a few minutes: a second a row, 20,000 executions and timers. Good to see that it works
     #[arg(long, conflicts_with_all = ["seconds", "rounds"])]
     quick: bool,
-    /// What keeps the bytes of transitions, http, waiting and timers
+    /// What keeps the bytes of transitions, http, express, waiting and timers
     #[arg(long, value_enum, default_value_t)]
     engine: StoreKind,
     /// The server to measure [default: `stepwell` beside this program]
@@ -95,6 +95,8 @@ enum Benchmark {
     Jsonata,
     /// The real server over HTTP: steps, starts, looks
     Http,
+    /// Express workflows over HTTP, beside the bare echo server
+    Express,
     /// A great many executions that wait: memory, disk, restart, what they cost the others
     Waiting,
     /// A great many durable timers: how late they fire
@@ -134,6 +136,7 @@ fn main() -> anyhow::Result<()> {
         Benchmark::Calls,
         Benchmark::Modules,
         Benchmark::Http,
+        Benchmark::Express,
         Benchmark::Waiting,
         Benchmark::Timers,
     ];
@@ -143,7 +146,7 @@ fn main() -> anyhow::Result<()> {
     // Before anything is measured: a missing guest or server must not cost minutes.
     let wasm = if options.wants(Benchmark::Calls) { Some(guest::stub()?) } else { None };
     let programs = Programs::find(std::env::current_exe()?, options.stepwell_bin.clone());
-    let served = [Benchmark::Http, Benchmark::Waiting, Benchmark::Timers];
+    let served = [Benchmark::Http, Benchmark::Express, Benchmark::Waiting, Benchmark::Timers];
     let served = served.into_iter().any(|benchmark| options.wants(benchmark));
     let programs = if served { Some(programs?) } else { None };
 
@@ -208,6 +211,11 @@ fn measure_served(
     if options.wants(Benchmark::Http) {
         let place = tempfile::tempdir_in(directory)?;
         figures.served = Some(http::measure(runtime, programs, store, place.path(), &http::ROWS, plan)?);
+    }
+    if options.wants(Benchmark::Express) {
+        let place = tempfile::tempdir_in(directory)?;
+        let rows = &http::EXPRESS_ROWS;
+        figures.express = Some(http::measure(runtime, programs, store, place.path(), rows, plan)?);
     }
     if options.wants(Benchmark::Waiting) {
         let (place, executions) = (tempfile::tempdir_in(directory)?, options.many(options.executions));

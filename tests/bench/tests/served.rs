@@ -25,7 +25,15 @@ fn programs() -> Programs {
 #[test]
 fn the_api_is_measured_beside_all_of_its_baselines() {
     let (runtime, directory) = (Runtime::new().unwrap(), tempfile::tempdir().unwrap());
-    let rows = [(Workload::Steps, 4), (Workload::OneStep, 1), (Workload::Starts, 4), (Workload::Looks, 2)];
+    let rows = [
+        (Workload::Steps, 4),
+        (Workload::OneStep, 1),
+        (Workload::Starts, 4),
+        (Workload::Looks, 2),
+        (Workload::SyncPass, 2),
+        (Workload::SyncStep, 2),
+        (Workload::ExpressStarts, 2),
+    ];
     // `measure` itself looks at every execution's end and at some histories.
     let served =
         http::measure(runtime.handle(), &programs(), StoreKind::Sled, directory.path(), &rows, PLAN).unwrap();

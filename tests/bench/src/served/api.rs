@@ -104,6 +104,13 @@ impl Api {
         Ok(serde_json::from_slice::<Started>(&body)?.execution_arn)
     }
 
+    /// Runs an Express execution and returns how it ended.
+    pub async fn run(&mut self, machine: &str, name: &str, input: &str) -> anyhow::Result<Execution> {
+        let start = Start { state_machine_arn: machine, name, input };
+        let body = self.call("AWSStepFunctions.StartSyncExecution", &start).await?;
+        Ok(serde_json::from_slice(&body)?)
+    }
+
     /// Describes an execution.
     pub async fn describe(&mut self, execution: &str) -> anyhow::Result<Execution> {
         let named = Named { execution_arn: execution };
@@ -186,8 +193,18 @@ impl Api {
 
     /// Creates a machine and returns its ARN.
     pub async fn create_machine(&mut self, name: &str, definition: &Value) -> anyhow::Result<String> {
+        self.create(name, "STANDARD", definition).await
+    }
+
+    /// Creates an Express machine and returns its ARN.
+    pub async fn create_express(&mut self, name: &str, definition: &Value) -> anyhow::Result<String> {
+        self.create(name, "EXPRESS", definition).await
+    }
+
+    async fn create(&mut self, name: &str, kind: &str, definition: &Value) -> anyhow::Result<String> {
         let input = json!({
             "name": name,
+            "type": kind,
             "definition": definition.to_string(),
             "roleArn": "arn:aws:iam::123456789012:role/bench",
         });

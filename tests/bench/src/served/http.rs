@@ -29,6 +29,14 @@ pub const ROWS: [(Workload, u32); 6] = [
     (Workload::Starts, 64),
     (Workload::Looks, 64),
 ];
+/// The rows of Express workflows.
+pub const EXPRESS_ROWS: [(Workload, u32); 5] = [
+    (Workload::SyncPass, 1),
+    (Workload::SyncPass, 64),
+    (Workload::SyncStep, 1),
+    (Workload::SyncStep, 64),
+    (Workload::ExpressStarts, 64),
+];
 /// Executions that each client looks at in turn.
 const LOOKED_AT: usize = 16;
 
@@ -43,6 +51,12 @@ pub enum Workload {
     Starts,
     /// Describes an execution that has ended.
     Looks,
+    /// Runs an Express workflow of one Pass state.
+    SyncPass,
+    /// Runs an Express workflow of one Task.
+    SyncStep,
+    /// Starts an Express workflow of one Pass state and does not wait.
+    ExpressStarts,
 }
 
 /// One workload with one number of clients.
@@ -96,6 +110,9 @@ impl Workload {
             Workload::OneStep => "1-step workflows",
             Workload::Starts => "StartExecution (Pass)",
             Workload::Looks => "DescribeExecution",
+            Workload::SyncPass => "StartSyncExecution (Pass)",
+            Workload::SyncStep => "StartSyncExecution (1 step)",
+            Workload::ExpressStarts => "StartExecution (Express)",
         }
     }
 
@@ -103,23 +120,33 @@ impl Workload {
     pub fn things(self) -> u64 {
         match self {
             Workload::Steps => STEPS,
-            Workload::OneStep | Workload::Starts | Workload::Looks => 1,
+            Workload::OneStep
+            | Workload::Starts
+            | Workload::Looks
+            | Workload::SyncPass
+            | Workload::SyncStep
+            | Workload::ExpressStarts => 1,
         }
     }
 
     /// Whether modules are called.
     pub fn calls(self) -> bool {
         match self {
-            Workload::Steps | Workload::OneStep => true,
-            Workload::Starts | Workload::Looks => false,
+            Workload::Steps | Workload::OneStep | Workload::SyncStep => true,
+            Workload::Starts | Workload::Looks | Workload::SyncPass | Workload::ExpressStarts => false,
         }
+    }
+
+    /// Whether there is a history to look at.
+    fn has_history(self) -> bool {
+        matches!(self, Workload::Steps | Workload::OneStep)
     }
 
     /// Whether anything is made durable.
     pub fn commits(self) -> bool {
         match self {
-            Workload::Steps | Workload::OneStep | Workload::Starts => true,
-            Workload::Looks => false,
+            Workload::Steps | Workload::OneStep | Workload::Starts | Workload::ExpressStarts => true,
+            Workload::Looks | Workload::SyncPass | Workload::SyncStep => false,
         }
     }
 }
@@ -195,7 +222,7 @@ impl Rig {
         }
         let others = quiet.others_beside(children()?.saturating_sub(before));
         self.throttled += users.iter().map(|user| user.api.throttled).sum::<u64>();
-        if workload.calls() {
+        if workload.has_history() {
             // Of a few clients, each with its last execution.
             for user in users.iter_mut().take(3) {
                 let execution = user.last.clone().context("nothing was started")?;
@@ -263,14 +290,26 @@ struct User {
 }
 
 impl User {
-    async fn start(&mut self) -> anyhow::Result<String> {
-        let machine = match self.workload {
+    fn machine(&self) -> &str {
+        match self.workload {
             Workload::Steps => &self.machines.steps,
             Workload::OneStep => &self.machines.step,
             Workload::Starts | Workload::Looks => &self.machines.pass,
-        };
+            Workload::SyncPass | Workload::ExpressStarts => &self.machines.express_pass,
+            Workload::SyncStep => &self.machines.express_step,
+        }
+    }
+
+    async fn start(&mut self) -> anyhow::Result<String> {
         let name = name(self.next_number.fetch_add(1, Ordering::Relaxed));
-        self.api.start(machine, &name, INPUT).await
+        let machine = self.machine().to_owned();
+        self.api.start(&machine, &name, INPUT).await
+    }
+
+    async fn run(&mut self) -> anyhow::Result<()> {
+        let name = name(self.next_number.fetch_add(1, Ordering::Relaxed));
+        let machine = self.machine().to_owned();
+        check_end(&name, &self.api.run(&machine, &name, INPUT).await?)
     }
 
     async fn make_something_to_look_at(&mut self) -> anyhow::Result<()> {
@@ -291,7 +330,8 @@ impl Client for User {
                 check_end(&execution, &self.api.ended(&execution).await?)?;
                 self.last = Some(execution);
             }
-            Workload::Starts => self.last = Some(self.start().await?),
+            Workload::Starts | Workload::ExpressStarts => self.last = Some(self.start().await?),
+            Workload::SyncPass | Workload::SyncStep => self.run().await?,
             Workload::Looks => {
                 self.looked_at.rotate_left(1);
                 let execution = self.looked_at.first().context("nothing to look at")?;

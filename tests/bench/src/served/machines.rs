@@ -25,6 +25,10 @@ pub struct Machines {
     pub step: String,
     /// One Pass state.
     pub pass: String,
+    /// The same as an Express machine.
+    pub express_pass: String,
+    /// The one Task as an Express machine.
+    pub express_step: String,
     /// Waits for most of a year.
     pub waits: String,
     /// Waits until the moment that its input names.
@@ -42,6 +46,8 @@ impl Machines {
             steps: api.create_machine("ten-steps", &chain(STEPS)).await?,
             step: api.create_machine("one-step", &chain(1)).await?,
             pass: api.create_machine("pass", &alone(&pass)).await?,
+            express_pass: api.create_express("express-pass", &alone(&pass)).await?,
+            express_step: api.create_express("express-step", &chain(1)).await?,
             waits: api.create_machine("waits", &alone(&wait)).await?,
             waits_until_due: api.create_machine("due", &alone(&wait_until_due)).await?,
         })
