@@ -11,6 +11,7 @@ use crate::ids::Ids;
 use crate::integration::{Integration, TaskOutcome, TaskRequest};
 use crate::lane::Lane;
 use crate::limits;
+use crate::load::{Load, ShardLoad};
 use crate::machines::Machines;
 use crate::observer::{NoObserver, Observer};
 use crate::quiescence::Quiescence;
@@ -87,6 +88,8 @@ pub(crate) struct ShardHandle {
     pub(crate) endings: Arc<Endings>,
     /// Whether it gets its turns durable.
     pub(crate) stall: Arc<Stall>,
+    /// What it has in memory.
+    pub(crate) load: Arc<ShardLoad>,
 }
 
 impl Shards {
@@ -162,10 +165,16 @@ impl Executor {
         let shards = (0..config.shards.max(1)).map(|number| {
             let (sender, inbox) = mpsc::channel(config.mailbox.max(1));
             let (endings, stall) = (Arc::<Endings>::default(), Arc::<Stall>::default());
+            let load = Arc::<ShardLoad>::default();
             let place = quiescence.place(number);
-            let ties = Ties { endings: Arc::clone(&endings), stall: Arc::clone(&stall), place };
+            let ties = Ties {
+                endings: Arc::clone(&endings),
+                stall: Arc::clone(&stall),
+                load: Arc::clone(&load),
+                place,
+            };
             tokio::spawn(Shard::new(parts.clone(), ties, sender.clone(), inbox).run());
-            ShardHandle { sender, revivals: Arc::new(Semaphore::new(limits::REVIVALS)), endings, stall }
+            ShardHandle { sender, revivals: Arc::new(Semaphore::new(limits::REVIVALS)), endings, stall, load }
         });
         let shards = Shards(shards.collect());
         // The shards alone keep the lane: it ends with the last of them.
@@ -194,6 +203,16 @@ impl Executor {
             express,
             deletions,
         })
+    }
+
+    /// What the shards have to do at this moment.
+    pub fn load(&self) -> Load {
+        let mut load = Load::default();
+        for shard in self.shards.0.iter() {
+            let waiting = shard.sender.max_capacity().saturating_sub(shard.sender.capacity());
+            shard.load.add_to(&mut load, waiting);
+        }
+        load
     }
 
     /// The bounds that new executions get.

@@ -22,6 +22,7 @@ use crate::ids::Ids;
 use crate::integration::Integration;
 use crate::lane::{Lane, Stepped};
 use crate::limits;
+use crate::load::ShardLoad;
 use crate::observer::Observer;
 use crate::quiescence::{Hold, Place};
 use crate::request::{StartRequest, Started};
@@ -94,6 +95,7 @@ pub(crate) struct Parts {
 pub(crate) struct Ties {
     pub(crate) endings: Arc<Endings>,
     pub(crate) stall: Arc<Stall>,
+    pub(crate) load: Arc<ShardLoad>,
     /// Its place among those who may be at work, where time is virtual.
     pub(crate) place: Place,
 }
@@ -166,6 +168,7 @@ impl Shard {
             let first = self.next_message().await;
             self.ties.place.work();
             self.turn(first).await;
+            self.ties.load.set(self.live.len(), self.timers.len());
             self.note_rest();
         }
         for live in self.live.values_mut() {

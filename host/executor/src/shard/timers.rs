@@ -20,6 +20,10 @@ impl Timers {
         self.due.remove(&(at, id, work));
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.due.len()
+    }
+
     pub(super) fn next_due(&self) -> Option<Timestamp> {
         self.due.first().map(|(at, ..)| *at)
     }

@@ -30,6 +30,9 @@ pub struct HistoryPage {
     pub next_event_id: Option<u64>,
 }
 
+/// List entries that are read at once when they are only counted.
+const COUNTED_AT_ONCE: usize = 500;
+
 /// A place in the list of open executions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListPosition(Key);
@@ -145,6 +148,27 @@ impl Store {
             Ok((ListPosition(key), summary.execution_arn))
         });
         summaries.collect()
+    }
+
+    /// How many executions run, whether they rest or not.
+    pub async fn count_running(&self) -> Result<u64, StoreError> {
+        let mut count = 0;
+        for list in [space::OPEN, space::PARKED] {
+            let mut after: Option<Key> = None;
+            loop {
+                let range = behind(KeyRange::prefix(vec![list]), after.as_deref());
+                let page = self.backend.scan(space::LISTS, range, false, COUNTED_AT_ONCE).await?;
+                count += page.items.len() as u64;
+                let Some((last, _)) = page.items.last() else { break };
+                after = Some(last.clone());
+            }
+        }
+        Ok(count)
+    }
+
+    /// What the store says about itself.
+    pub async fn stats(&self) -> Result<crate::stats::Stats, StoreError> {
+        self.backend.stats().await
     }
 
     /// Executions that rest and are to be woken up from `after` (excluded) to `until` (included), earliest first, with
