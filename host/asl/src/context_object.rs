@@ -3,7 +3,7 @@
 //!
 //! Built when a path first reads it. It must never hold anything that a replay would not see again.
 
-use crate::execution::{Branch, BranchId, Execution};
+use crate::execution::{Begun, Branch, BranchId, Execution, Redrive};
 use crate::inspection::{Inspection, Stage};
 use crate::json_size::json_bytes;
 use crate::jsonata::{Evaluator, NoEvaluator};
@@ -29,6 +29,10 @@ pub(crate) struct ContextObject<'e> {
     now: Timestamp,
     /// Whether what is evaluated must come out the same whenever it is evaluated again.
     repeatable: bool,
+    /// Retries of the state so far.
+    retries: u64,
+    /// The last redrive of the execution.
+    redrive: Option<Redrive>,
     /// What templates evaluated with this context have copied, in bytes of JSON text.
     copied: Cell<usize>,
     /// Stands in for the document, where a state is tried alone.
@@ -66,6 +70,8 @@ impl<'e> ContextObject<'e> {
             evaluator: &NoEvaluator,
             now: branch.entered_at,
             repeatable: false,
+            retries: branch.retries.iter().sum(),
+            redrive: execution.progress.redrive,
             copied: Cell::new(0),
             given: None,
             inspection: None,
@@ -100,10 +106,14 @@ impl<'e> ContextObject<'e> {
         self
     }
 
-    /// The same for what is made again after a restart: time and randomness are those of the state's beginning.
-    pub(crate) fn repeatable(mut self) -> ContextObject<'e> {
+    /// The same for what is made again after a restart: time and randomness are those of the state's beginning. `begun`:
+    /// what else was as it is no more.
+    pub(crate) fn repeatable(mut self, begun: Option<Begun>) -> ContextObject<'e> {
         self.now = self.branch.entered_at;
         self.repeatable = true;
+        if let Some(Begun { retries, redrive }) = begun {
+            (self.retries, self.redrive) = (retries, redrive);
+        }
         self
     }
 
@@ -172,7 +182,7 @@ impl<'e> ContextObject<'e> {
         let seed = || {
             let event = if self.repeatable {
                 // Every attempt of the state begins anew.
-                self.branch.entered_event_id ^ (self.branch.retries.iter().sum::<u64>() << 32)
+                self.branch.entered_event_id ^ (self.retries << 32)
             } else {
                 self.execution.progress.last_event_id.wrapping_add(1)
             };
@@ -242,7 +252,7 @@ impl<'e> ContextObject<'e> {
                 "Name": context.execution_name,
                 "RoleArn": context.role_arn,
                 "StartTime": context.start_time.to_rfc3339(),
-                "RedriveCount": 0,
+                "RedriveCount": self.redrive.map_or(0, |redrive| redrive.count),
             },
             "State": state,
             "StateMachine": {
@@ -250,6 +260,9 @@ impl<'e> ContextObject<'e> {
                 "Name": context.state_machine_name,
             },
         });
+        if let Some(redrive) = self.redrive {
+            value["Execution"]["RedriveTime"] = json!(redrive.at.to_rfc3339());
+        }
         if let Some(token) = self.task.as_ref().and_then(|task| task.token.as_ref()) {
             value["Task"] = json!({"Token": token});
         }

@@ -15,7 +15,7 @@ pub struct Event {
     pub kind: EventKind,
 }
 
-/// The kinds of events. All but `Start` and `Stop` name the work that they belong to: an event whose work is no
+/// The kinds of events. All but `Start`, `Redrive` and `Stop` name the work that they belong to: an event whose work is no
 /// longer pending is late or a duplicate, and changes nothing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum EventKind {
@@ -64,6 +64,11 @@ pub enum EventKind {
     Continued {
         /// The work that stands for the yield.
         work: WorkId,
+    },
+    /// RedriveExecution: an execution that ended without success goes on.
+    Redrive {
+        /// Which redrive of the execution it is, from 1: told twice, it happens once.
+        number: u32,
     },
     /// StopExecution.
     Stop {

@@ -75,6 +75,9 @@ pub enum HistoryDetails {
         error: Option<String>,
         cause: Option<String>,
     },
+    ExecutionRedriven {
+        redrive_count: u32,
+    },
     StateEntered {
         state_type: StateType,
         name: String,
@@ -219,7 +222,8 @@ impl HistoryDetails {
                     visit(cause);
                 }
             }
-            HistoryDetails::ActivityStarted { .. }
+            HistoryDetails::ExecutionRedriven { .. }
+            | HistoryDetails::ActivityStarted { .. }
             | HistoryDetails::LambdaFunctionStarted
             | HistoryDetails::TaskStarted { .. }
             | HistoryDetails::TaskStateAborted

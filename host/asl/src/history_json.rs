@@ -39,6 +39,7 @@ impl HistoryEvent {
             HistoryDetails::ExecutionFailed { .. } => "ExecutionFailed",
             HistoryDetails::ExecutionAborted { .. } => "ExecutionAborted",
             HistoryDetails::ExecutionTimedOut { .. } => "ExecutionTimedOut",
+            HistoryDetails::ExecutionRedriven { .. } => "ExecutionRedriven",
             HistoryDetails::ActivityScheduled { .. } => "ActivityScheduled",
             HistoryDetails::ActivityStarted { .. } => "ActivityStarted",
             HistoryDetails::ActivitySucceeded { .. } => "ActivitySucceeded",
@@ -155,6 +156,9 @@ impl HistoryDetails {
             }
             HistoryDetails::ExecutionTimedOut { error, cause } => {
                 ("executionTimedOutEventDetails", new().failure(error.as_ref(), cause.as_ref()))
+            }
+            HistoryDetails::ExecutionRedriven { redrive_count } => {
+                ("executionRedrivenEventDetails", new().optional("redriveCount", Some(json!(redrive_count))))
             }
             HistoryDetails::StateEntered { name, input, .. } => {
                 ("stateEnteredEventDetails", new().text("name", name).payload("input", input))

@@ -35,7 +35,7 @@ pub use definition::{Diagnostic, DiagnosticCode, Severity, StateMachine};
 pub use event::{Event, EventKind};
 pub use execution::{
     Activity, Branch, BranchId, Changed, Command, Execution, ExecutionContext, Join, PendingTask, Progress,
-    Rest, Status, TaskWork, Variables, Work, WorkId,
+    Redrive, Remains, Rest, Status, TaskWork, Variables, Work, WorkId,
 };
 pub use history::{HistoryDetails, HistoryEvent, StateType};
 pub use limits::Quotas;

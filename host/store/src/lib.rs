@@ -35,8 +35,8 @@ pub use records::{
     HistoryPage, ListPosition, Loaded, LogChoice, LogGroupRecord, LogLevel, LogLine, MachineAliasRecord,
     MachineId, MachineLook, MachineRecord, MachineRoute, MachineVersionRecord, ModuleAliasRecord,
     ModuleContent, ModuleEpoch, ModulePast, ModulePastRecord, ModuleRecord, ModuleSettings,
-    ModuleVersionRecord, Moved, Observation, Problem, ProblemKind, RecordCheck, Removal, SecretRecord,
-    Standing, StartRecord, Store, Stranded, TagsRecord, Tracked, Wake, check_records,
+    ModuleVersionRecord, Moved, Observation, Problem, ProblemKind, RecordCheck, RedriveRecord, Removal,
+    SecretRecord, Standing, StartRecord, Store, Stranded, TagsRecord, Tracked, Wake, check_records,
 };
 pub use redb::{RedbBackend, RedbOptions};
 pub use sled::{SledBackend, SledOptions};

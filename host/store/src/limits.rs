@@ -22,6 +22,9 @@ pub const BATCH_ENTRIES: usize = 16_384;
 /// Most items in one page of a scan; a larger limit is cut to this.
 pub const PAGE_ITEMS: usize = 1_000;
 
+/// Tokens that are remembered of the redrives of an execution (API reference, section 1.12).
+pub const REDRIVE_TOKENS: usize = 10;
+
 /// Bytes of keys and values after which a page ends, whatever its limit.
 pub const PAGE_BYTES: usize = 4 * 1024 * 1024;
 

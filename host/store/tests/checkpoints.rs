@@ -12,8 +12,8 @@ use stepwell_asl::{
     Timestamp, Work, replay, step,
 };
 use stepwell_store::{
-    Backend, Changes, ExecutionId, KeyRange, Loaded, MachineId, MemoryBackend, Moved, Space, StartRecord,
-    Store, StoreError, Tracked, Wake, limits,
+    Backend, Changes, ExecutionId, KeyRange, Loaded, MachineId, MemoryBackend, Moved, ProblemKind, Space,
+    StartRecord, Store, StoreError, Tracked, Wake, check_records, limits,
 };
 
 const SEEDS: u64 = 150;
@@ -153,6 +153,21 @@ impl Run {
         (self.tracked, self.execution) = self.read_back().await.unwrap();
     }
 
+    /// An execution that ended without success, ready to be redriven.
+    async fn read_ended(&self) -> Option<(Tracked, Execution)> {
+        let Loaded { mut tracked, execution, journal, .. } = self.store.load_ended(ID).await.unwrap()?;
+        let (execution, changed) = replay(&self.machine, execution, journal, &NoEvaluator).unwrap();
+        tracked.replayed(changed);
+        Some((tracked, execution))
+    }
+
+    /// Takes it back from its end.
+    async fn redrive(&mut self) {
+        (self.tracked, self.execution) = self.read_ended().await.unwrap();
+        let number = self.execution.progress.redrive.map_or(0, |redrive| redrive.count) + 1;
+        self.commit_one(EventKind::Redrive { number }).await;
+    }
+
     fn running(&self) -> bool {
         self.execution.progress.status == Status::Running
     }
@@ -174,6 +189,14 @@ impl Run {
         );
         let read = self.read_back().await.map(|(_, execution)| execution);
         assert_eq!(read.as_ref(), self.running().then_some(&self.execution), "{place}");
+        assert_eq!(standing.redrive, progress.redrive, "{place}");
+        let ended = self.read_ended().await.map(|(_, execution)| execution);
+        let goes_on = !matches!(progress.status, Status::Running | Status::Succeeded);
+        assert_eq!(ended.as_ref(), goes_on.then_some(&self.execution), "{place}");
+        let records = check_records(Arc::new(self.backend.clone()), &mut |_| {}).await.unwrap();
+        // This store has no machine and no definition.
+        let wrong = records.examples.iter().find(|problem| problem.kind != ProblemKind::Definition);
+        assert_eq!(wrong, None, "{place}");
         self.check_lists(place).await;
     }
 
@@ -256,10 +279,21 @@ async fn simulate(seed: u64) {
             run.restart().await;
         }
         assert!(transitions < TRANSITIONS, "seed {seed}: stuck");
+        if !run.running() && run.execution.progress.status != Status::Succeeded && random.u8(0..4) > 0 {
+            run.now = run.now.plus_milliseconds(random.i64(0..2));
+            run.redrive().await;
+            run.check(&format!("seed {seed}, redriven")).await;
+        }
     }
-    let left = if run.tracked.leaves_parts() { vec![ID] } else { Vec::new() };
+    let succeeded = run.execution.progress.status == Status::Succeeded;
+    let left = if succeeded && run.tracked.leaves_parts() { vec![ID] } else { Vec::new() };
     assert_eq!(run.store.leftovers(10).await.unwrap(), left, "seed {seed}");
+    let before = run.parts().await;
     run.store.sweep(ID).await.unwrap();
+    if !succeeded {
+        assert_eq!(run.parts().await, before, "seed {seed}: a redrive may need them");
+        return;
+    }
     assert_eq!((run.parts().await, run.store.leftovers(10).await.unwrap()), (0, Vec::new()), "seed {seed}");
     run.check(&format!("seed {seed}, swept")).await;
 }
@@ -439,8 +473,8 @@ async fn a_transition_of_more_branches_than_a_batch_holds_is_stored() {
     run.check("begun").await;
     run.commit_one(EventKind::Stop { error: None, cause: None }).await;
     run.check("stopped").await;
-    run.store.sweep(ID).await.unwrap();
-    assert_eq!(run.parts().await, 0);
+    run.redrive().await;
+    run.check("redriven").await;
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 //! Stored with checkpoints: fields may be added with a serde default, none may change its meaning. It must stay
 //! small whatever the number of items is: it is rewritten whenever a branch ends.
 
+use super::Redrive;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::sync::Arc;
@@ -20,10 +21,22 @@ pub struct Join {
     pub next: u64,
     /// How many run.
     pub running: u64,
+    /// What its items were made with, where a redrive has changed that since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) begun: Option<Begun>,
     /// What a Map state's iterations are made from. Follows from the state's input: not stored, made again
     /// when it is missing.
     #[serde(skip)]
     pub(crate) items: Derived<Items>,
+}
+
+/// What making the items of a Map state reads beside the state's input and its entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Begun {
+    /// Retries of the state until then.
+    pub(crate) retries: u64,
+    /// The last redrive until then.
+    pub(crate) redrive: Option<Redrive>,
 }
 
 /// The items of a Map state with the input that ItemSelector reads.

@@ -6,12 +6,15 @@
 mod branch;
 mod changed;
 mod join;
+mod remains;
 mod work;
 
 pub use branch::{Activity, Branch, PendingTask};
 pub use changed::Changed;
 pub use join::Join;
-pub(crate) use join::{Derived, Items};
+pub(crate) use join::{Begun, Derived, Items};
+pub use remains::Remains;
+pub(crate) use remains::{Remnant, Stood};
 pub use work::{Command, TaskWork, Work};
 
 use crate::limits::Quotas;
@@ -139,6 +142,9 @@ pub struct Execution {
     pub results: BTreeMap<BranchId, BTreeMap<u64, Value>>,
     /// Variables by the branch whose scope they belong to; branches without any have no entry.
     pub variables: BTreeMap<BranchId, Variables>,
+    /// What a redrive goes on from, once it has ended without success. No part of any checkpoint.
+    #[serde(default)]
+    pub remains: Option<Box<Remains>>,
 }
 
 /// The variables of one scope, by name.
@@ -168,6 +174,18 @@ pub struct Progress {
     pub last_branch: BranchId,
     /// Size of all variables as JSON text, in bytes.
     pub variable_bytes: u64,
+    /// The last redrive; none before the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redrive: Option<Redrive>,
+}
+
+/// The last redrive of an execution (API: `redriveCount`, `redriveDate`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Redrive {
+    /// How many there were with it, from 1.
+    pub count: u32,
+    /// When it was.
+    pub at: Timestamp,
 }
 
 impl Execution {
@@ -181,6 +199,7 @@ impl Execution {
             joins: BTreeMap::new(),
             results: BTreeMap::new(),
             variables: BTreeMap::new(),
+            remains: None,
         }
     }
 
@@ -261,13 +280,18 @@ impl Execution {
 
     fn task_work(&self, branch: &Branch, task: &PendingTask) -> TaskWork {
         let arn = &self.context.execution_arn;
+        let mut idempotency_key = format!("{arn}#{}#{}", branch.entered_event_id, task.attempt);
+        if let Some(Redrive { count, .. }) = self.progress.redrive {
+            // A state that a redrive begins again is not entered again, and its attempts are counted anew.
+            idempotency_key.push_str(&format!("#{count}"));
+        }
         TaskWork {
             work: task.work,
             resource: task.resource.clone(),
             parameters: task.parameters.clone(),
             state_name: branch.state.clone(),
             attempt: task.attempt,
-            idempotency_key: format!("{arn}#{}#{}", branch.entered_event_id, task.attempt),
+            idempotency_key,
             deadline: task.deadline,
         }
     }
@@ -293,6 +317,7 @@ impl Progress {
             last_work: 0,
             last_branch: BranchId::ROOT,
             variable_bytes: 0,
+            redrive: None,
         }
     }
 }

@@ -2,7 +2,7 @@
 //! were aborted, innermost first.
 
 use super::Step;
-use crate::execution::{Activity, BranchId, Command};
+use crate::execution::{BranchId, Command, Stood};
 use crate::history::{HistoryDetails, StateType};
 use crate::states::State;
 use std::collections::VecDeque;
@@ -11,7 +11,7 @@ impl Step<'_> {
     /// Ends the join of `parent` and all branches in it, in the order of their index. The branch that stands in the
     /// state itself is left to the caller.
     pub(super) fn abort_children(&mut self, parent: BranchId) {
-        self.end_join(parent);
+        self.keep_join(parent);
         self.put_back_runnable(parent);
         let branches = self.execution.branches.iter().filter(|(_, branch)| branch.parent == Some(parent));
         let mut children: Vec<(u64, BranchId)> = branches.map(|(id, branch)| (branch.index, *id)).collect();
@@ -37,21 +37,18 @@ impl Step<'_> {
             self.abort_children(id);
         }
         let Some(mut branch) = self.take_branch(id) else { return };
-        self.drop_variables(id);
+        self.keep_variables(id);
         self.commands.extend(branch.activity.work().map(Command::Cancel));
-        let waits = match &branch.activity {
-            Activity::Joining => joins,
-            Activity::Ready { .. } => false,
-            Activity::Task(_) | Activity::Waiting { .. } | Activity::BackingOff { .. } => true,
-        };
+        let stood = Stood::of(&branch.activity, joins);
         let aborted = self.state(&branch).map(State::state_type).and_then(aborted_event);
-        if let Some(aborted) = aborted.filter(|_| waits) {
+        if let Some(aborted) = aborted.filter(|_| stood != Stood::Before) {
             self.record_in(&mut branch, aborted);
         }
         if let Some(parent) = branch.parent {
             let aborted = |name, index| HistoryDetails::MapIterationAborted { name, index };
             self.record_iteration(parent, &branch, aborted);
         }
+        self.remains.keep(id, branch, stood);
     }
 }
 

@@ -43,7 +43,9 @@ impl Step<'_> {
             let Some(state) = self.state(&branch) else {
                 // A definition never names a state that it does not have; an edited checkpoint might.
                 let cause = format!("The state '{}' does not exist.", branch.state);
-                self.fail(branch.previous_event_id, StatesError::runtime(cause));
+                let previous_event_id = branch.previous_event_id;
+                self.keep_failed(id, branch);
+                self.fail(previous_event_id, StatesError::runtime(cause));
                 return;
             };
             self.record_entered(id, state, &mut branch);
@@ -80,7 +82,7 @@ impl Step<'_> {
                 self.suspend(id, branch, activity);
             }
             Ok(Outcome::Fork) => return self.fork(id, branch),
-            Ok(Outcome::Fail(error)) => self.branch_failed(id, &branch, error),
+            Ok(Outcome::Fail(error)) => self.branch_failed(id, branch, error),
             Err(error) => return self.interpretation_failed(id, branch, error),
         }
         None

@@ -1,7 +1,7 @@
-//! How an execution ends. Whatever was pending is cancelled in the same step.
+//! How an execution ends. Whatever was pending is cancelled in the same step, and what a redrive would go on from is kept.
 
 use super::Step;
-use crate::execution::{Command, Status, WorkId};
+use crate::execution::{Command, Status, Stood, WorkId};
 use crate::history::HistoryDetails;
 use crate::json_size::json_text;
 use crate::states_error::StatesError;
@@ -62,13 +62,25 @@ impl Step<'_> {
         if progress.deadline.is_some() {
             self.commands.push(Command::Cancel(WorkId::EXECUTION));
         }
-        self.runnable.clear();
+        let mut remains = std::mem::take(&mut self.remains);
+        for (id, branch) in std::mem::take(&mut self.runnable) {
+            remains.keep(id, branch, Stood::Before);
+        }
         for (id, branch) in std::mem::take(&mut self.execution.branches) {
             self.changed.branches.insert(id);
             self.commands.extend(branch.activity.work().map(Command::Cancel));
+            let stood = Stood::of(&branch.activity, self.execution.joins.contains_key(&id));
+            remains.keep(id, branch, stood);
         }
-        self.changed.joins.extend(std::mem::take(&mut self.execution.joins).into_keys());
-        self.changed.variables.extend(std::mem::take(&mut self.execution.variables).into_keys());
-        self.execution.results.clear();
+        let joins = std::mem::take(&mut self.execution.joins);
+        self.changed.joins.extend(joins.keys());
+        remains.joins.extend(joins);
+        let variables = std::mem::take(&mut self.execution.variables);
+        self.changed.variables.extend(variables.keys());
+        remains.variables.extend(variables);
+        remains.results.extend(std::mem::take(&mut self.execution.results));
+        if status != Status::Succeeded {
+            self.execution.remains = Some(Box::new(remains));
+        }
     }
 }

@@ -2,27 +2,34 @@
 
 use super::Step;
 use super::quotas::exit_text;
-use crate::execution::{Activity, Branch, BranchId};
+use crate::execution::{Activity, Branch, BranchId, Remains};
 use crate::history::{HistoryDetails, StateType};
 use crate::states::{Exit, Outcome, State};
 use crate::states_error::StatesError;
 
 impl Step<'_> {
     /// A branch ended with an error that nothing in it caught: the state around it fails, or the execution does.
-    pub(super) fn branch_failed(&mut self, id: BranchId, branch: &Branch, error: StatesError) {
+    pub(super) fn branch_failed(&mut self, id: BranchId, branch: Branch, error: StatesError) {
         self.changed.branches.insert(id);
-        self.drop_variables(id);
+        self.keep_variables(id);
+        let previous_event_id = branch.previous_event_id;
         let Some(parent) = branch.parent else {
-            self.fail(branch.previous_event_id, error);
+            self.keep_failed(id, branch);
+            self.fail(previous_event_id, error);
             return;
         };
-        self.record_iteration(parent, branch, |name, index| HistoryDetails::MapIterationFailed {
+        self.record_iteration(parent, &branch, |name, index| HistoryDetails::MapIterationFailed {
             name,
             index,
         });
+        self.keep_failed(id, branch);
         self.abort_children(parent);
+        if error.is(StatesError::DATA_LIMIT_EXCEEDED) {
+            // A redrive begins all branches again, those that had ended well too (API reference, section 4).
+            self.remains = Remains::default();
+        }
         let Some(mut outer) = self.take_branch(parent) else { return };
-        outer.previous_event_id = branch.previous_event_id;
+        outer.previous_event_id = previous_event_id;
         self.container_failed(parent, outer, error);
     }
 
@@ -50,8 +57,11 @@ impl Step<'_> {
         shown: StatesError,
     ) {
         match self.caught(id, &branch, matched, &shown) {
-            Some(outcome) => self.carry_on(id, branch, outcome.map(Outcome::Exit)),
-            None => self.branch_failed(id, &branch, shown),
+            Some(outcome) => {
+                self.remains = Remains::default();
+                self.carry_on(id, branch, outcome.map(Outcome::Exit));
+            }
+            None => self.branch_failed(id, branch, shown),
         }
     }
 
@@ -64,6 +74,7 @@ impl Step<'_> {
     }
 
     pub(super) fn back_off(&mut self, id: BranchId, branch: Branch, delay_milliseconds: i64) {
+        self.remains = Remains::default();
         let work = self.new_work(id);
         let until = self.at.plus_milliseconds(delay_milliseconds);
         self.suspend(id, branch, Activity::BackingOff { work, until });
@@ -150,13 +161,14 @@ impl Step<'_> {
         error: StatesError,
     ) -> Option<Branch> {
         let Some(Ok(exit)) = self.caught(id, &branch, &error, &error) else {
-            self.branch_failed(id, &branch, error);
+            self.branch_failed(id, branch, error);
             return None;
         };
+        self.remains = Remains::default();
         match exit_text(&self.execution, id, &branch.state, &exit) {
             Ok(text) => self.leave(id, branch, exit, text),
             Err(error) => {
-                self.branch_failed(id, &branch, error);
+                self.branch_failed(id, branch, error);
                 None
             }
         }

@@ -61,6 +61,7 @@ impl Step<'_> {
             concurrency: total,
             next: total,
             running: total,
+            begun: None,
             items: Derived::default(),
         };
         self.begin_join(id, branch, join);
@@ -73,7 +74,7 @@ impl Step<'_> {
     }
 
     fn fork_map(&mut self, id: BranchId, mut branch: Branch, map: &MapState) -> Option<Branch> {
-        let items = match map.items(&branch.input, &self.context(id, &branch).repeatable()) {
+        let items = match map.items(&branch.input, &self.context(id, &branch).repeatable(None)) {
             Ok(items) => items,
             Err(error) => return self.interpretation_failed(id, branch, error),
         };
@@ -91,6 +92,7 @@ impl Step<'_> {
             concurrency: if wanted == 0 { quota } else { wanted.min(quota) },
             next: 0,
             running: 0,
+            begun: None,
             items: Derived(Some(Arc::new(items))),
         };
         self.begin_join(id, branch, join);
@@ -110,7 +112,7 @@ impl Step<'_> {
 
     /// Begins as many iterations as may run. Where their inputs would make one step too large, the others begin when
     /// running ones end.
-    fn begin_iterations(&mut self, id: BranchId, previous_event_id: u64) {
+    pub(super) fn begin_iterations(&mut self, id: BranchId, previous_event_id: u64) {
         let Some(items) = self.execution.joins.get(&id).and_then(|join| join.items.0.clone()) else { return };
         while let Some(join) = self.execution.joins.get_mut(&id) {
             let too_large = self.bytes >= limits::STEP_BYTES && join.running > 0;
@@ -156,6 +158,11 @@ impl Step<'_> {
 
     /// The input of an iteration could not be made: the state around it fails.
     fn fork_failed(&mut self, id: BranchId, error: StatesError) {
+        if let Some(join) = self.execution.joins.get_mut(&id) {
+            // It has not begun: a redrive begins with it.
+            join.next -= 1;
+            join.running -= 1;
+        }
         self.abort_children(id);
         let Some(branch) = self.take_branch(id) else { return };
         if let Some(branch) = self.interpretation_failed(id, branch, error) {
@@ -166,7 +173,7 @@ impl Step<'_> {
     /// A branch came to its end.
     pub(super) fn branch_succeeded(&mut self, id: BranchId, branch: &Branch, output: Value) {
         self.changed.branches.insert(id);
-        self.drop_variables(id);
+        self.take_variables(id);
         let Some(parent) = branch.parent else {
             self.succeed(branch.previous_event_id, output);
             return;

@@ -10,6 +10,7 @@ mod failure;
 mod join;
 mod quotas;
 mod recorder;
+mod redrive;
 mod task_run;
 mod variables;
 
@@ -18,7 +19,7 @@ use crate::context_object::{ContextObject, TaskContext};
 use crate::definition::StateMachine;
 use crate::event::{Event, EventKind};
 use crate::execution::{
-    Activity, Branch, BranchId, Changed, Command, Derived, Execution, Status, Work, WorkId,
+    Activity, Branch, BranchId, Changed, Command, Derived, Execution, Remains, Status, Work, WorkId,
 };
 use crate::history::HistoryEvent;
 use crate::jsonata::Evaluator;
@@ -61,9 +62,17 @@ pub fn step(
         bytes: 0,
         passed_on: None,
         history_full: false,
+        remains: Remains::default(),
     };
+    match (step.execution.progress.status, event.kind) {
+        (Status::Running, kind) => step.apply(kind),
+        (Status::Failed | Status::Aborted | Status::TimedOut, EventKind::Redrive { number }) => {
+            step.redrive(number);
+        }
+        // Too late.
+        (Status::Succeeded | Status::Failed | Status::Aborted | Status::TimedOut, _) => {}
+    }
     if step.execution.progress.status == Status::Running {
-        step.apply(event.kind);
         step.drain();
     }
     let Step { execution, history, commands, changed, .. } = step;
@@ -89,6 +98,9 @@ struct Step<'m> {
     passed_on: Option<(BranchId, String)>,
     /// An event found no room in the history: the execution fails at the end of the step.
     history_full: bool,
+    /// What an error has taken down on its way so far. It is forgotten where the error is handled, and stays with the
+    /// execution when it ends.
+    remains: Remains,
 }
 
 impl<'m> Step<'m> {
@@ -96,6 +108,8 @@ impl<'m> Step<'m> {
         match event {
             EventKind::Start => self.start(),
             EventKind::Stop { error, cause } => self.abort(error, cause),
+            // It runs already.
+            EventKind::Redrive { .. } => {}
             EventKind::TaskStarted { work, worker_name } => {
                 if let Some(branch) = self.branch_with_task(work) {
                     self.task_started(branch, worker_name);
@@ -149,16 +163,21 @@ impl<'m> Step<'m> {
         if self.execution.progress.last_event_id > 0 {
             return;
         }
-        if let Some(seconds) = self.machine.timeout_seconds {
-            let at = self.at.plus_seconds(seconds);
-            self.execution.progress.deadline = Some(at);
-            self.dispatch(Work::Timer { work: WorkId::EXECUTION, at });
-        }
+        self.set_deadline();
         self.record_started();
         let start_at = self.machine.start_at.clone();
         let input = self.execution.input.clone();
         let root = self.new_branch(None, 0, start_at, input, 0);
         self.runnable.push_back((BranchId::ROOT, root));
+    }
+
+    /// The machine's `TimeoutSeconds` begin.
+    fn set_deadline(&mut self) {
+        if let Some(seconds) = self.machine.timeout_seconds {
+            let at = self.at.plus_seconds(seconds);
+            self.execution.progress.deadline = Some(at);
+            self.dispatch(Work::Timer { work: WorkId::EXECUTION, at });
+        }
     }
 
     fn timer_fired(&mut self, work: WorkId) {
@@ -223,7 +242,8 @@ impl<'m> Step<'m> {
         let missing = self.execution.joins.get(&id).is_some_and(|join| join.items.0.is_none());
         let Some(branch) = self.execution.branches.get(&id).filter(|_| missing) else { return };
         let Some(State::Map(map)) = self.machine.states.get(&branch.state) else { return };
-        let items = map.items(&branch.input, &self.context(id, branch).repeatable());
+        let begun = self.execution.joins.get(&id).and_then(|join| join.begun);
+        let items = map.items(&branch.input, &self.context(id, branch).repeatable(begun));
         // They could be made when the state was entered, from the same input.
         if let (Ok(items), Some(join)) = (items, self.execution.joins.get_mut(&id)) {
             join.items = Derived(Some(Arc::new(items)));

@@ -2,7 +2,7 @@
 
 use super::Step;
 use crate::assign::Assigned;
-use crate::execution::BranchId;
+use crate::execution::{BranchId, Variables};
 use crate::json_size::json_bytes;
 
 impl Step<'_> {
@@ -21,11 +21,12 @@ impl Step<'_> {
         }
     }
 
-    /// A branch ended: its scope ends with it.
-    pub(super) fn drop_variables(&mut self, id: BranchId) {
-        let Some(scope) = self.execution.variables.remove(&id) else { return };
+    /// A branch ended: its scope ends with it. Gives what was in it, if there was one.
+    pub(super) fn take_variables(&mut self, id: BranchId) -> Option<Variables> {
+        let scope = self.execution.variables.remove(&id)?;
         self.changed.variables.insert(id);
         let bytes: usize = scope.values().map(json_bytes).sum();
         self.execution.progress.variable_bytes -= bytes as u64;
+        Some(scope)
     }
 }

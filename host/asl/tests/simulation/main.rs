@@ -11,6 +11,7 @@ mod expressions;
 mod fan_out;
 mod model;
 mod order;
+mod redriven;
 
 use model::{Simulation, Workflow};
 
@@ -45,6 +46,11 @@ fn an_order_survives_crashes_duplicates_and_reordering() {
 #[test]
 fn branches_iterations_heartbeats_and_stops_survive_them_too() {
     run::<fan_out::FanOut>(SEEDS);
+}
+
+#[test]
+fn what_is_redriven_runs_only_what_had_not_ended_well() {
+    run::<redriven::Redriven>(SEEDS / 10);
 }
 
 #[test]

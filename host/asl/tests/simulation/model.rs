@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use stepwell_asl::jsonata::{Evaluator, NoEvaluator};
 use stepwell_asl::{
     BranchId, Changed, Command, Event, EventKind, Execution, ExecutionContext, HistoryDetails, HistoryEvent,
-    Quotas, StateMachine, Status, TaskWork, Timestamp, Transition, Work, WorkId, step,
+    Quotas, Recorded, StateMachine, Status, TaskWork, Timestamp, Transition, Work, WorkId, replay, step,
 };
 
 /// An execution that has not ended after this many turns is stuck.
@@ -28,6 +28,10 @@ pub(crate) trait Workflow: Sized {
     fn sent_from_outside(&self) -> Vec<(i64, EventKind)>;
     /// What running a task brings, with delays in milliseconds. Deterministic by attempt, as an idempotent task is.
     fn run(&self, task: &TaskWork) -> Vec<(i64, EventKind)>;
+    /// Whether it is redriven until it succeeds. Its journal is kept then, and recovery replays it.
+    fn is_redriven(&self) -> bool {
+        false
+    }
     /// What must hold of every state that is committed.
     fn watch(&self, _: &Execution) {}
     /// What must hold at the end.
@@ -40,6 +44,9 @@ pub(crate) struct Simulation<W> {
     random: fastrand::Rng,
     durable: Execution,
     history: Vec<HistoryEvent>,
+    /// Where the journal begins: a transition that leaves no event is in no journal.
+    checkpoint: Execution,
+    journal: Vec<Recorded>,
     /// Events under way to the shard.
     mailbox: Vec<EventKind>,
     /// Events that come later, in the order of their time.
@@ -57,9 +64,11 @@ impl<W: Workflow> Simulation<W> {
         let outside = workflow.sent_from_outside();
         let mut simulation = Simulation {
             durable: Execution::new(context(seed), workflow.input()),
+            checkpoint: Execution::new(context(seed), workflow.input()),
             workflow,
             random: fastrand::Rng::with_seed(!seed),
             history: Vec::new(),
+            journal: Vec::new(),
             mailbox: vec![EventKind::Start],
             outside: BTreeMap::new(),
             timers: BTreeMap::new(),
@@ -68,12 +77,25 @@ impl<W: Workflow> Simulation<W> {
         };
         simulation.expect(outside);
         for _ in 0..TURNS {
-            if simulation.durable.progress.status != Status::Running {
-                return simulation.check();
+            match simulation.durable.progress.status {
+                Status::Running => {}
+                Status::Failed | Status::TimedOut | Status::Aborted if simulation.workflow.is_redriven() => {
+                    simulation.send_redrive();
+                }
+                Status::Failed | Status::TimedOut | Status::Aborted | Status::Succeeded => {
+                    return simulation.check();
+                }
             }
             simulation.turn();
         }
         panic!("stuck: {:#?}", simulation.durable);
+    }
+
+    fn send_redrive(&mut self) {
+        assert_eq!(self.durable.pending(), [], "nothing is owed after the end");
+        let number = self.durable.progress.redrive.map_or(0, |redrive| redrive.count) + 1;
+        self.now = self.now.plus_milliseconds(self.random.i64(0..10_000));
+        self.mailbox.push(EventKind::Redrive { number });
     }
 
     fn turn(&mut self) {
@@ -84,6 +106,7 @@ impl<W: Workflow> Simulation<W> {
         let event = Event { at: self.now, kind };
         let transition =
             step(self.workflow.machine(), self.durable.clone(), event.clone(), self.workflow.evaluator());
+        let recorded = Recorded { event: event.clone(), history: transition.history.clone() };
         if self.random.u8(0..8) == 0 {
             let again = step(self.workflow.machine(), self.durable.clone(), event, self.workflow.evaluator());
             assert_eq!(transition, again, "step is deterministic");
@@ -95,11 +118,11 @@ impl<W: Workflow> Simulation<W> {
                 self.expect(again.map(|kind| (1, kind)).into_iter().collect());
             }
             1 => {
-                self.commit(&transition);
+                self.commit(&transition, recorded);
                 self.recover(); // crash after the commit: nobody was told
             }
             _ => {
-                self.commit(&transition);
+                self.commit(&transition, recorded);
                 for command in transition.commands {
                     match command {
                         Command::Dispatch(work) => self.dispatch(work),
@@ -120,6 +143,7 @@ impl<W: Workflow> Simulation<W> {
                 !self.durable.pending().iter().any(runs_here)
             }
             EventKind::Start
+            | EventKind::Redrive { .. }
             | EventKind::TaskStarted { .. }
             | EventKind::TaskSubmitted { .. }
             | EventKind::TaskFailed { .. }
@@ -174,7 +198,7 @@ impl<W: Workflow> Simulation<W> {
     }
 
     /// Stores what `changed` names and nothing else, as a store does; the rest must be the same already.
-    fn commit(&mut self, transition: &Transition) {
+    fn commit(&mut self, transition: &Transition, recorded: Recorded) {
         for event in &transition.history {
             assert_eq!(event.id, self.history.len() as u64 + 1, "ids are dense");
             assert!(event.previous_event_id < event.id, "{event:?}");
@@ -193,6 +217,14 @@ impl<W: Workflow> Simulation<W> {
             self.durable = serde_json::from_str(&text).unwrap();
             assert_eq!(self.durable, transition.execution, "checkpoints survive a round trip");
         }
+        if self.workflow.is_redriven() {
+            if recorded.history.is_empty() {
+                self.checkpoint.clone_from(&self.durable);
+                self.journal.clear();
+            } else {
+                self.journal.push(recorded);
+            }
+        }
         self.workflow.watch(&self.durable);
     }
 
@@ -204,6 +236,12 @@ impl<W: Workflow> Simulation<W> {
         self.durable = serde_json::from_str(&text).unwrap();
         if self.history.is_empty() {
             self.mailbox.push(EventKind::Start); // the client asks again
+        }
+        if self.workflow.is_redriven() {
+            let (machine, journal) = (self.workflow.machine(), self.journal.clone());
+            let (replayed, _) =
+                replay(machine, self.checkpoint.clone(), journal, self.workflow.evaluator()).unwrap();
+            assert_eq!(replayed, self.durable, "the journal tells everything");
         }
         for work in self.durable.pending() {
             self.dispatch(work);
@@ -261,6 +299,8 @@ fn merge(durable: &mut Execution, execution: &Execution, changed: &Changed) {
         }
     }
     durable.progress = execution.progress.clone();
+    // Replaying the journal makes them: no store keeps them.
+    durable.remains.clone_from(&execution.remains);
     take(&changed.branches, &execution.branches, &mut durable.branches);
     take(&changed.joins, &execution.joins, &mut durable.joins);
     take(&changed.variables, &execution.variables, &mut durable.variables);

@@ -121,6 +121,7 @@ mod tests {
             cause: None,
             stopped_at: Some(Timestamp(stopped)),
             last_event_id: 0,
+            redrive: None,
         }
     }
 

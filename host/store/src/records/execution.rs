@@ -3,7 +3,7 @@
 use super::machine::MachineId;
 use super::observation::Observation;
 use serde::{Deserialize, Serialize};
-use stepwell_asl::{Status, Timestamp};
+use stepwell_asl::{Redrive, Status, Timestamp};
 
 /// Identifies an execution inside the store; ordered by start time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -49,6 +49,9 @@ pub struct ExecutionSummary {
     /// The alias of the machine that it was started by.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alias: Option<String>,
+    /// Its last redrive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redrive: Option<Redrive>,
 }
 
 impl ExecutionSummary {

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use stepwell_asl::{
-    Event, EventKind, Execution, ExecutionContext, HistoryDetails, HistoryEvent, Recorded, Timestamp,
+    Event, EventKind, Execution, ExecutionContext, HistoryDetails, HistoryEvent, Recorded, Redrive, Timestamp,
 };
 
 /// Shortest text that a mark stands for when it occurs again, in bytes.
@@ -52,6 +52,9 @@ pub(super) struct Entry {
     /// What made the transition; none in a record that goes on with the history of the one before it.
     event: Option<(Timestamp, EventKind)>,
     pub(super) history: Vec<HistoryEvent>,
+    /// The last redrive of the execution, with this record: the last one of the journal tells it to whoever describes it.
+    #[serde(default)]
+    pub(super) redrive: Option<Redrive>,
 }
 
 impl Entry {
@@ -61,10 +64,11 @@ impl Entry {
         facts: Option<Facts>,
         event: (Timestamp, &EventKind),
         history: Vec<HistoryEvent>,
+        redrive: Option<Redrive>,
     ) -> Vec<Entry> {
         let mut entries = Vec::with_capacity(1);
-        let mut entry =
-            Entry { facts, event: Some((event.0, stored(event.1, &history))), history: Vec::new() };
+        let kind = stored(event.1, &history);
+        let mut entry = Entry { facts, event: Some((event.0, kind)), history: Vec::new(), redrive };
         let mut bytes = 0;
         for mut event in history {
             let mut own = 0;
@@ -72,7 +76,7 @@ impl Entry {
             if bytes + own > limits::HISTORY_BYTES && !entry.history.is_empty() {
                 entries.push(std::mem::replace(
                     &mut entry,
-                    Entry { facts: None, event: None, history: Vec::new() },
+                    Entry { facts: None, event: None, history: Vec::new(), redrive },
                 ));
                 bytes = 0;
             }
@@ -224,6 +228,7 @@ fn stored(kind: &EventKind, history: &[HistoryEvent]) -> EventKind {
             EventKind::TaskSubmitted { work: *work, output: Value::String(output.to_string()) }
         }
         EventKind::Start
+        | EventKind::Redrive { .. }
         | EventKind::TaskStarted { .. }
         | EventKind::TaskHeartbeat { .. }
         | EventKind::TaskFailed { .. }
@@ -275,6 +280,7 @@ fn restored(kind: EventKind) -> Option<EventKind> {
         }
         EventKind::TaskSucceeded { .. } | EventKind::TaskSubmitted { .. } => return None,
         EventKind::Start
+        | EventKind::Redrive { .. }
         | EventKind::TaskStarted { .. }
         | EventKind::TaskHeartbeat { .. }
         | EventKind::TaskFailed { .. }

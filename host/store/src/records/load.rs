@@ -12,7 +12,7 @@ use crate::backend::KeyRange;
 use crate::error::StoreError;
 use crate::limits;
 use stepwell_asl::{
-    Execution, ExecutionContext, HistoryDetails, HistoryEvent, Recorded, Rest, Status, Timestamp,
+    Execution, ExecutionContext, HistoryDetails, HistoryEvent, Recorded, Redrive, Rest, Status, Timestamp,
 };
 
 /// Where an execution stands: all that describing it takes.
@@ -34,6 +34,8 @@ pub struct Standing {
     pub stopped_at: Option<Timestamp>,
     /// The id of its last history event.
     pub last_event_id: u64,
+    /// Its last redrive.
+    pub redrive: Option<Redrive>,
 }
 
 /// All of a running execution, for the one who drives it.
@@ -55,7 +57,7 @@ impl Standing {
         self.status == Status::Running
     }
 
-    pub(super) fn of(facts: Facts, last: HistoryEvent) -> Standing {
+    pub(super) fn of(facts: Facts, redrive: Option<Redrive>, last: HistoryEvent) -> Standing {
         let status = Standing::after(&last.details);
         let (output, error, cause) = match Some(last.details) {
             Some(HistoryDetails::ExecutionSucceeded { output }) => (Some(output), None, None),
@@ -68,7 +70,8 @@ impl Standing {
         };
         let stopped_at = (status != Status::Running).then_some(last.timestamp);
         let Facts { start, context } = facts;
-        Standing { start, context, status, output, error, cause, stopped_at, last_event_id: last.id }
+        let last_event_id = last.id;
+        Standing { start, context, status, output, error, cause, stopped_at, last_event_id, redrive }
     }
 
     /// The status of an execution whose last event this is.
@@ -98,7 +101,7 @@ impl Store {
         };
         let last = entry.history.pop();
         let last = last.ok_or_else(|| damaged(id, "the last record of the journal has no event"))?;
-        Ok(Some(Standing::of(facts, last)))
+        Ok(Some(Standing::of(facts, entry.redrive, last)))
     }
 
     /// All of an execution that has not ended; none of one that has. Only its one writer may ask: transitions stored
@@ -106,6 +109,16 @@ impl Store {
     pub async fn load(&self, id: ExecutionId) -> Result<Option<Loaded>, StoreError> {
         let Some(facts) = self.facts(id).await? else { return Ok(None) };
         let Some(place) = self.running_place(id, &facts).await? else { return Ok(None) };
+        self.load_at(id, facts, place).await.map(Some)
+    }
+
+    /// The same from where the store has it in this place.
+    pub(super) async fn load_at(
+        &self,
+        id: ExecutionId,
+        facts: Facts,
+        place: Place,
+    ) -> Result<Loaded, StoreError> {
         let checkpoint = self.checkpoint(id, &facts).await?;
         let mut tracked = Tracked::stored(id, facts.start.clone(), place);
         tracked.checkpointed = checkpoint.is_some();
@@ -122,7 +135,7 @@ impl Store {
             Some(last) => last.event.at,
             None => self.last_event(id).await?.timestamp,
         };
-        Ok(Some(Loaded { tracked, execution, journal, last_event_at }))
+        Ok(Loaded { tracked, execution, journal, last_event_at })
     }
 
     /// All that ever happened to an execution, ended or not: how it was before its first event, and every recorded
@@ -137,7 +150,7 @@ impl Store {
     }
 
     /// The last record of the journal; none of an execution that is not there.
-    async fn last_entry(&self, id: ExecutionId) -> Result<Option<Entry>, StoreError> {
+    pub(super) async fn last_entry(&self, id: ExecutionId) -> Result<Option<Entry>, StoreError> {
         let events = KeyRange::between(space::event_key(id, 0), space::event_key(id, u64::MAX));
         let mut page = self.backend.scan(space::HISTORY, events, true, 1).await?;
         let Some((key, value)) = page.items.pop() else { return Ok(None) };

@@ -113,11 +113,17 @@ impl Store {
         let Some(entry) = self.backend.get(space::CLOSED, &key).await? else {
             return match self.standing(id).await? {
                 None => Ok(true),
+                // It goes on since its entry was read, or has ended anew.
+                Some(standing) if standing.redrive.is_some() => Ok(true),
                 Some(_) => Err(StoreError::Invalid("only an execution that has ended can be removed")),
             };
         };
         let standing = self.standing(id).await?;
         if standing.as_ref().is_some_and(|standing| standing.stopped_at != Some(at)) {
+            // The entry may have gone since it was read, as above.
+            if standing.is_some_and(|standing| standing.redrive.is_some()) {
+                return Ok(true);
+            }
             return Err(StoreError::corrupt(space::CLOSED, &key, "the execution did not end then"));
         }
         let found = self.records_of(id, doomed.room()).await?;
@@ -140,6 +146,7 @@ impl Store {
         if found.all {
             changes.delete(space::CHECKPOINTS, Key::copy_from_slice(&id.0));
             changes.delete(space::LEFTOVERS, Key::copy_from_slice(&id.0));
+            changes.delete(space::REDRIVES, Key::copy_from_slice(&id.0));
             changes.delete(space::CLOSED, key);
             // What has hardly any records of its own takes room as well.
             doomed.records += 1;

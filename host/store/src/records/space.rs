@@ -61,6 +61,9 @@ pub(super) const MODULE_PASTS: Space = Space::new(b'H');
 /// Asynchronous Express executions that have not ended: execution id -> `ExpressRecord`.
 pub(super) const EXPRESS: Space = Space::new(b'y');
 
+/// Redrives of an execution that may be asked for again: execution id -> `RedriveRecord`.
+pub(super) const REDRIVES: Space = Space::new(b'R');
+
 /// All spaces in use. Whoever adds one also adds its check (`verify`).
 pub(super) const KNOWN: &[Space] = &[
     MACHINES,
@@ -86,6 +89,7 @@ pub(super) const KNOWN: &[Space] = &[
     TAGS,
     MODULE_PASTS,
     EXPRESS,
+    REDRIVES,
     Space::FENCES,
 ];
 

@@ -13,13 +13,14 @@ use super::store::Store;
 use super::tracked::{Place, Tracked};
 use crate::batch::Key;
 use crate::error::StoreError;
-use stepwell_asl::{EventKind, ExecutionContext, HistoryDetails, HistoryEvent, Status, Timestamp};
+use stepwell_asl::{EventKind, ExecutionContext, HistoryDetails, HistoryEvent, Redrive, Status, Timestamp};
 
 /// A running execution, as far as ending it takes.
 #[derive(Clone, Debug)]
 pub struct Stranded {
     tracked: Tracked,
     context: ExecutionContext,
+    redrive: Option<Redrive>,
     last_event_id: u64,
     last_event_at: Timestamp,
 }
@@ -41,10 +42,12 @@ impl Store {
     pub async fn stranded(&self, id: ExecutionId) -> Result<Option<Stranded>, StoreError> {
         let Some(facts) = self.facts(id).await? else { return Ok(None) };
         let Some(place) = self.running_place(id, &facts).await? else { return Ok(None) };
+        let redrive = self.last_entry(id).await?.and_then(|entry| entry.redrive);
         let last = self.last_event(id).await?;
         Ok(Some(Stranded {
             tracked: Tracked::stored(id, facts.start, place),
             context: facts.context,
+            redrive,
             last_event_id: last.id,
             last_event_at: last.timestamp,
         }))
@@ -61,7 +64,7 @@ impl Changes {
         error: Option<String>,
         cause: Option<String>,
     ) -> Result<(), StoreError> {
-        let Stranded { mut tracked, context, last_event_id, .. } = stranded;
+        let Stranded { mut tracked, context, redrive, last_event_id, .. } = stranded;
         let id = tracked.id();
         let kind = EventKind::Stop { error: error.clone(), cause: cause.clone() };
         // The end of an execution that is stopped has no causal parent.
@@ -71,12 +74,12 @@ impl Changes {
             timestamp: at,
             details: HistoryDetails::ExecutionAborted { error, cause },
         };
-        for entry in Entry::of(None, (at, &kind), vec![event]) {
+        for entry in Entry::of(None, (at, &kind), vec![event], redrive) {
             let (record, apart) = entry.encode()?;
             self.insert(space::HISTORY, space::event_key(id, last_event_id + 1), record);
             Written::default().put(self, id, apart);
         }
-        tracked.move_to(self, Place::Closed(Status::Aborted, at), &context)?;
+        tracked.move_to(self, Place::closed(Status::Aborted, at), &context, redrive)?;
         // There may be parts or none: nobody has looked.
         self.delete(space::CHECKPOINTS, Key::copy_from_slice(&id.0));
         self.put(space::LEFTOVERS, Key::copy_from_slice(&id.0), Vec::new());

@@ -15,8 +15,8 @@ use crate::batch::Key;
 use crate::error::StoreError;
 use crate::limits;
 use stepwell_asl::{
-    BranchId, Changed, EventKind, Execution, ExecutionContext, HistoryEvent, Rest, Status, Timestamp,
-    Transition,
+    BranchId, Changed, EventKind, Execution, ExecutionContext, HistoryEvent, Redrive, Rest, Status,
+    Timestamp, Transition,
 };
 
 /// An execution, as far as the store is concerned.
@@ -53,7 +53,19 @@ pub(super) enum Place {
     /// It runs, and rests ([`Execution::rests_until`]).
     Parked(Rest),
     /// It has ended.
-    Closed(Status, Timestamp),
+    Closed {
+        status: Status,
+        at: Timestamp,
+        /// The version of its entry among the closed ones, where it was read to be redriven.
+        version: Option<u64>,
+    },
+}
+
+impl Place {
+    /// Of one that ends.
+    pub(super) fn closed(status: Status, at: Timestamp) -> Place {
+        Place::Closed { status, at, version: None }
+    }
 }
 
 /// How an execution was moved.
@@ -103,7 +115,7 @@ impl Tracked {
     pub fn parked(&self) -> Option<Rest> {
         match self.place {
             Place::Parked(rest) => Some(rest),
-            Place::Nowhere { .. } | Place::Open | Place::Closed(..) => None,
+            Place::Nowhere { .. } | Place::Open | Place::Closed { .. } => None,
         }
     }
 
@@ -130,13 +142,16 @@ impl Tracked {
         let before = batch.bytes();
         let spared = self.journal(batch, (at, event), history, execution)?;
         let place = place_of(execution, parked_after);
-        self.move_to(batch, place, &execution.context)?;
+        self.move_to(batch, place, &execution.context, execution.progress.redrive)?;
         self.transitions += 1;
         // What recovery has to read, whether it was written now or earlier.
         self.journal_bytes += batch.bytes() - before + spared;
         self.dirty.merge(dirty);
-        if let Place::Closed(..) = place {
-            self.leave_behind(batch, execution);
+        if let Place::Closed { status, .. } = place {
+            // From what the others have left, a redrive goes on.
+            if status == Status::Succeeded {
+                self.leave_behind(batch, execution);
+            }
             return Ok(());
         }
         // What history does not tell is in no journal. Who rests may do so until another version of the server runs.
@@ -156,7 +171,7 @@ impl Tracked {
         let starts = matches!(self.place, Place::Nowhere { .. });
         let facts = starts.then(|| Facts { start: self.record.clone(), context: execution.context.clone() });
         let mut spared = 0;
-        for entry in Entry::of(facts, event, history) {
+        for entry in Entry::of(facts, event, history, execution.progress.redrive) {
             if let Some(first) = entry.first_event() {
                 let (record, apart) = entry.encode()?;
                 changes.insert(space::HISTORY, space::event_key(self.id, first), record);
@@ -193,7 +208,7 @@ impl Tracked {
         Ok(())
     }
 
-    /// The journal of an ended execution tells all; its parts are left to [`crate::Store::sweep`].
+    /// The journal of an execution that succeeded tells all; its parts are left to [`crate::Store::sweep`].
     fn leave_behind(&self, changes: &mut Changes, execution: &Execution) {
         if !self.checkpointed {
             return;
@@ -212,6 +227,7 @@ impl Tracked {
         changes: &mut Changes,
         place: Place,
         context: &ExecutionContext,
+        redrive: Option<Redrive>,
     ) -> Result<(), StoreError> {
         if place == self.place {
             return Ok(());
@@ -232,8 +248,17 @@ impl Tracked {
                     changes.delete(space::WAKES, space::time_key(due, id));
                 }
             }
-            // Nothing moves an ended execution.
-            Place::Closed(..) => return Err(StoreError::Invalid("an ended execution was moved")),
+            Place::Closed { status, at, version: Some(version) } => {
+                // Neither another redrive nor a removal comes between, and no sweep meets what is written from now on.
+                changes.expect(space::CLOSED, space::time_key(at, id), Some(version));
+                changes.expect(space::LEFTOVERS, Key::copy_from_slice(&id.0), None);
+                changes.delete(space::CLOSED, space::time_key(at, id));
+                changes.delete(space::LISTS, space::list_key(space::closed_list(status), machine, id));
+            }
+            // Nothing but a redrive moves an ended execution.
+            Place::Closed { version: None, .. } => {
+                return Err(StoreError::Invalid("an ended execution was moved"));
+            }
         }
         let mut summary = ExecutionSummary {
             execution_arn: arn.clone(),
@@ -243,6 +268,7 @@ impl Tracked {
             wakes_at: None,
             version: context.version,
             alias: context.alias.clone(),
+            redrive,
         };
         let list = match place {
             Place::Nowhere { .. } | Place::Open => space::OPEN,
@@ -253,7 +279,7 @@ impl Tracked {
                 }
                 space::PARKED
             }
-            Place::Closed(status, at) => {
+            Place::Closed { status, at, .. } => {
                 (summary.status, summary.stopped_at) = (status, Some(at));
                 changes.insert(space::CLOSED, space::time_key(at, id), Vec::new());
                 space::closed_list(status)
@@ -269,7 +295,7 @@ impl Tracked {
 fn place_of(execution: &Execution, parked_after: Timestamp) -> Place {
     let progress = &execution.progress;
     if progress.status != Status::Running {
-        return Place::Closed(progress.status, progress.stop_time.unwrap_or(execution.context.start_time));
+        return Place::closed(progress.status, progress.stop_time.unwrap_or(execution.context.start_time));
     }
     execution.rests_until(parked_after).map_or(Place::Open, Place::Parked)
 }

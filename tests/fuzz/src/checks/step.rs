@@ -13,7 +13,7 @@ const EVENTS_PER_ACTION: usize = 60;
 /// Most "go on" actions of one script.
 const LONG_ACTIONS: usize = 2;
 /// Kinds of actions.
-const KINDS: u8 = 15;
+const KINDS: u8 = 16;
 /// Quotas that a short script can reach.
 const SMALL: Quotas = Quotas { payload_bytes: 3_000, history_events: 60, map_concurrency: 3 };
 
@@ -69,6 +69,11 @@ fn act(run: &mut Run<'_>, kind: u8, argument: u8) {
         }
         (13, Some(work)) => run.send(EventKind::TaskSubmitted { work, output: samples::result(sample) }),
         (14, Some(work)) => run.send(EventKind::TaskHeartbeat { work }),
+        (15, _) => {
+            let made = run.execution().progress.redrive.map_or(0, |redrive| redrive.count);
+            // The next one, or one that is none.
+            run.send(EventKind::Redrive { number: made + u32::from(argument < 224) });
+        }
         _ => {}
     }
 }

@@ -165,7 +165,7 @@ fn id(work: &Work) -> WorkId {
 
 fn named_by(kind: &EventKind) -> Option<WorkId> {
     match kind {
-        EventKind::Start | EventKind::Stop { .. } => None,
+        EventKind::Start | EventKind::Redrive { .. } | EventKind::Stop { .. } => None,
         EventKind::TaskStarted { work, .. }
         | EventKind::TaskSubmitted { work, .. }
         | EventKind::TaskHeartbeat { work }

@@ -9,7 +9,8 @@
 //! Parts are found only by the way from the standing: root branch, its join, the slots of that join (they are under
 //! the id of its Started event, which no other attempt has), their branches, and so on. What nothing leads to any
 //! more is not read and not deleted: no transition may have to delete all branches of a state that failed. The
-//! leftovers go when the execution has ended ([`super::Store::sweep`]). It must never be needed: the journal alone
+//! leftovers go when the execution has succeeded ([`super::Store::sweep`]); where it ended otherwise, a redrive goes on
+//! from its last checkpoint, and all goes with the execution. It must never be needed: the journal alone
 //! tells everything, only slower.
 
 mod read;

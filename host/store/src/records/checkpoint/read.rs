@@ -16,25 +16,35 @@ use serde::de::DeserializeOwned;
 use stepwell_asl::{Activity, Branch, BranchId, Execution, Join, Progress, Variables};
 
 impl Store {
-    /// Removes the parts of an ended execution, in batches that let others pass. Nothing is lost when it is cut
-    /// short: [`Store::leftovers`] still names the execution.
+    /// Removes the parts of an ended execution that is among the leftovers, in batches that let others pass. Nothing is
+    /// lost when it is cut short: [`Store::leftovers`] still names the execution. Once it does so no more, no batch of
+    /// an earlier sweep is stored: the parts that there are then may be those of a redrive.
     pub async fn sweep(&self, id: ExecutionId) -> Result<(), StoreError> {
+        let key = Key::copy_from_slice(&id.0);
+        // Read before: where it goes on after this, the first batch finds that.
+        let leftover = self.backend.get(space::LEFTOVERS, &key).await?;
         let standing = self.standing(id).await?;
         if standing.is_some_and(|standing| standing.is_running()) {
             return Err(StoreError::Invalid("only an ended execution can be swept"));
         }
+        let Some(leftover) = leftover else { return Ok(()) };
         let mut next = Some(KeyRange::prefix(id.0.to_vec()));
         while let Some(range) = next {
             let page = self.backend.scan(space::PARTS, range, false, limits::DELETE_KEYS).await?;
             let mut changes = Changes::new();
+            changes.expect(space::LEFTOVERS, key.clone(), Some(leftover.version));
             for (key, _) in page.items {
                 changes.delete(space::PARTS, key);
             }
             if page.next.is_none() {
-                changes.delete(space::LEFTOVERS, Key::copy_from_slice(&id.0));
+                changes.delete(space::LEFTOVERS, key.clone());
             }
             next = page.next;
-            self.commit(changes).await?;
+            match self.commit(changes).await {
+                // Somebody else has swept it.
+                Err(StoreError::Conflict) => return Ok(()),
+                outcome => outcome?,
+            }
         }
         Ok(())
     }

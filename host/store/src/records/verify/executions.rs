@@ -11,13 +11,15 @@ use crate::records::load::Standing;
 use crate::records::space::{self, owner_of};
 use crate::records::store::decode;
 use bytes::Bytes;
-use stepwell_asl::{HistoryEvent, Status, Timestamp};
+use stepwell_asl::{HistoryDetails, HistoryEvent, Redrive, Status, Timestamp};
 
 /// The journal of one execution, as far as it is read.
 struct Journal {
     id: ExecutionId,
     facts: Option<Facts>,
     last: Option<HistoryEvent>,
+    /// The last redrive that it tells.
+    redrive: Option<Redrive>,
     /// A problem was found in it: nothing can be compared with it.
     broken: bool,
 }
@@ -32,8 +34,8 @@ impl Journal {
         if entry.first_event() != Some(expected) {
             return Some("its events are not those of its key".to_owned());
         }
-        if self.last.as_ref().is_some_and(|last| Standing::after(&last.details) != Status::Running) {
-            return Some("it goes on after its end".to_owned());
+        if let Some(wrong) = self.goes_on(&entry) {
+            return Some(wrong.to_owned());
         }
         if (expected == 1) != entry.facts.is_some() || (expected == 1 && !entry.begins_transition()) {
             return Some("only its first record tells the start, and must".to_owned());
@@ -52,6 +54,30 @@ impl Journal {
         self.last = entry.history.into_iter().last();
         None
     }
+
+    /// Whether the next record may follow: after an end only a redrive does, and every record says which was the last.
+    fn goes_on(&mut self, entry: &Entry) -> Option<&'static str> {
+        let ended = self.last.as_ref().map_or(Status::Running, |last| Standing::after(&last.details));
+        let redriven = entry.history.iter().find_map(|event| {
+            let HistoryDetails::ExecutionRedriven { redrive_count } = &event.details else { return None };
+            Some(Redrive { count: *redrive_count, at: event.timestamp })
+        });
+        match (ended, redriven) {
+            (Status::Running, None) => {}
+            (Status::Failed | Status::TimedOut | Status::Aborted, Some(redrive))
+                if redrive.count == self.redrive.map_or(0, |redrive| redrive.count) + 1 =>
+            {
+                self.redrive = Some(redrive);
+            }
+            (Status::Running | Status::Failed | Status::TimedOut | Status::Aborted, Some(_)) => {
+                return Some("a redrive is out of place");
+            }
+            (Status::Succeeded | Status::Failed | Status::TimedOut | Status::Aborted, _) => {
+                return Some("it goes on after its end");
+            }
+        }
+        (entry.redrive != self.redrive).then_some("it does not tell the last redrive")
+    }
 }
 
 impl Check<'_> {
@@ -66,7 +92,13 @@ impl Check<'_> {
                     continue;
                 };
                 if journal.as_ref().is_none_or(|journal| journal.id != id) {
-                    let next = Journal { id, facts: None, last: None, broken: self.removing.contains(&id) };
+                    let next = Journal {
+                        id,
+                        facts: None,
+                        last: None,
+                        redrive: None,
+                        broken: self.removing.contains(&id),
+                    };
                     if let Some(done) = journal.replace(next) {
                         self.execution(done).await?;
                     }
@@ -101,10 +133,10 @@ impl Check<'_> {
 
     /// What must be there beside a whole journal.
     async fn execution(&mut self, journal: Journal) -> Result<(), StoreError> {
-        let Journal { id, facts: Some(facts), last: Some(last), broken: false } = journal else {
+        let Journal { id, facts: Some(facts), last: Some(last), redrive, broken: false } = journal else {
             return Ok(());
         };
-        let standing = Standing::of(facts.clone(), last);
+        let standing = Standing::of(facts.clone(), redrive, last);
         self.found.executions += 1;
         self.found.running += u64::from(standing.is_running());
         self.name_of(id, &standing).await?;
@@ -180,6 +212,7 @@ impl Check<'_> {
             wakes_at,
             version: standing.context.version,
             alias: standing.context.alias.clone(),
+            redrive: standing.redrive,
         };
         if !space::lists_of(standing.status).contains(&list) || summary != expected {
             self.problem(ProblemKind::List, space::LISTS, &key, "it does not say what the journal says");
@@ -199,7 +232,7 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// Its checkpoint, if it has one, can be read and is none of the future.
+    /// Its checkpoint, if it has one, can be read and is none of the future. One that succeeded has none.
     async fn checkpoint_of(
         &mut self,
         id: ExecutionId,
@@ -207,9 +240,9 @@ impl Check<'_> {
         standing: &Standing,
     ) -> Result<(), StoreError> {
         let key = (space::CHECKPOINTS, id.0.as_slice());
-        if !standing.is_running() {
+        if standing.status == Status::Succeeded {
             if self.is_there(key.0, key.1).await? {
-                self.problem(ProblemKind::Checkpoint, key.0, key.1, "its execution has ended");
+                self.problem(ProblemKind::Checkpoint, key.0, key.1, "its execution has succeeded");
             }
             return Ok(());
         }

@@ -125,6 +125,7 @@ pub async fn check_records(
     check.texts().await?;
     check.logs().await?;
     check.express().await?;
+    check.redrives().await?;
     check.machines().await?;
     check.definitions().await?;
     check.machine_versions().await?;

@@ -8,6 +8,7 @@ use crate::error::StoreError;
 use crate::records::apart::text_id;
 use crate::records::checkpoint;
 use crate::records::execution::{ExecutionId, LogLine};
+use crate::records::redrive::RedriveRecord;
 use crate::records::space::{self, owner_of};
 use crate::records::store::{decode, id_of};
 use bytes::Bytes;
@@ -107,6 +108,23 @@ impl Check<'_> {
                     );
                 }
                 self.owner(space::TEXTS, &key, id).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Tokens of redrives: they can be read, and are of an execution.
+    pub(super) async fn redrives(&mut self) -> Result<(), StoreError> {
+        let mut pages = Pages::of(space::REDRIVES);
+        while let Some(items) = self.page(&mut pages).await? {
+            for (key, value) in items {
+                let place = (space::REDRIVES, &*key);
+                let record = decode::<RedriveRecord>(place.0, &key, &value);
+                let record = self.keep(ProblemKind::Unreadable, place, record)?;
+                let id = self.keep(ProblemKind::Unreadable, place, id_of(place.0, &key, &key))?;
+                if let (Some(_), Some(id)) = (record, id) {
+                    self.owner(place.0, place.1, id).await?;
+                }
             }
         }
         Ok(())
