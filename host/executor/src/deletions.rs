@@ -47,6 +47,7 @@ fn is_transition(event: &EventKind) -> bool {
         | EventKind::TimerFired { .. }
         | EventKind::Continued { .. } => true,
         EventKind::Start
+        | EventKind::Redrive { .. }
         | EventKind::TaskStarted { .. }
         | EventKind::TaskSubmitted { .. }
         | EventKind::TaskHeartbeat { .. }
