@@ -4,7 +4,7 @@ use stepwell_bench::jsonata::{binding, evaluations, expressions, load};
 use stepwell_bench::language::{definitions, growth, machines, steps};
 use stepwell_bench::sample::Plan;
 use stepwell_bench::served::fill;
-use stepwell_bench::served::{http, timers, waiting};
+use stepwell_bench::served::{http, stored, timers, waiting};
 use stepwell_bench::{calls, guest, hostile, modules, report, transitions};
 
 /// What was measured.
@@ -24,6 +24,7 @@ pub(crate) struct Figures {
     pub(crate) express: Option<http::Served>,
     pub(crate) waiting: Option<waiting::Waiting>,
     pub(crate) fired: Option<timers::Fired>,
+    pub(crate) stored: Option<stored::Stored>,
 }
 
 impl Figures {
@@ -43,6 +44,7 @@ impl Figures {
         let levels = self.served.iter().chain(&self.express).flat_map(|served| &served.levels);
         let others = others.chain(levels.map(|level| level.others));
         let others = others.chain(self.waiting.iter().map(|waiting| waiting.others));
+        let others = others.chain(self.stored.iter().map(|stored| stored.others));
         report::conditions(others.chain(self.fired.iter().map(|fired| fired.others)))
     }
 
@@ -63,6 +65,7 @@ impl Figures {
             "express": self.express.as_ref().map(report::http_json),
             "waiting": self.waiting.as_ref().map(report::waiting_json),
             "timers": self.fired.as_ref().map(report::timers_json),
+            "stored": self.stored.as_ref().map(report::stored_json),
         });
         println!("{figures:#}");
     }
@@ -149,6 +152,13 @@ impl Figures {
         if let Some(fired) = &self.fired {
             println!("\nDurable timers over {}", fired.store.name());
             println!("{}", report::timers_table(fired));
+        }
+        if let Some(stored) = &self.stored {
+            println!(
+                "\nLooking at executions that have ended, over {}, one request after the other",
+                stored.store.name()
+            );
+            println!("{}", report::stored_table(stored));
         }
     }
 

@@ -13,7 +13,7 @@ use stepwell_bench::language::{definitions, growth, machines, steps};
 use stepwell_bench::sample::Plan;
 use stepwell_bench::served::child::Programs;
 use stepwell_bench::served::timers::Timers;
-use stepwell_bench::served::{echo, http, timers, waiting};
+use stepwell_bench::served::{echo, http, stored, timers, waiting};
 use stepwell_bench::store_kind::StoreKind;
 use stepwell_bench::{calls, disk, guest, hostile, modules, transitions};
 use stepwell_jsonata::Jsonata;
@@ -56,13 +56,13 @@ struct Options {
     /// Everything in a few minutes: a second a row, 20,000 executions and timers. Good to see that it works
     #[arg(long, conflicts_with_all = ["seconds", "rounds"])]
     quick: bool,
-    /// What keeps the bytes of transitions, http, express, waiting and timers
+    /// What keeps the bytes of transitions, http, express, waiting, timers and stored
     #[arg(long, value_enum, default_value_t)]
     engine: StoreKind,
     /// The server to measure [default: `stepwell` beside this program]
     #[arg(long, value_name = "FILE")]
     stepwell_bin: Option<PathBuf>,
-    /// Executions that wait [default: 1000000; quick: 20000]
+    /// Executions that wait, or that are stored [default: 1000000; quick: 20000]
     #[arg(long, value_parser = clap::value_parser!(u64).range(200..=100_000_000))]
     executions: Option<u64>,
     /// Timers [default: 1000000; quick: 20000]
@@ -101,6 +101,8 @@ enum Benchmark {
     Waiting,
     /// A great many durable timers: how late they fire
     Timers,
+    /// A great many executions that have ended: looking at them, and listing them
+    Stored,
 }
 
 impl Options {
@@ -139,6 +141,7 @@ fn main() -> anyhow::Result<()> {
         Benchmark::Express,
         Benchmark::Waiting,
         Benchmark::Timers,
+        Benchmark::Stored,
     ];
     if on_disk.into_iter().any(|benchmark| options.wants(benchmark)) {
         disk::check_real_disk(&options.dir)?;
@@ -146,7 +149,8 @@ fn main() -> anyhow::Result<()> {
     // Before anything is measured: a missing guest or server must not cost minutes.
     let wasm = if options.wants(Benchmark::Calls) { Some(guest::stub()?) } else { None };
     let programs = Programs::find(std::env::current_exe()?, options.stepwell_bin.clone());
-    let served = [Benchmark::Http, Benchmark::Express, Benchmark::Waiting, Benchmark::Timers];
+    let served =
+        [Benchmark::Http, Benchmark::Express, Benchmark::Waiting, Benchmark::Timers, Benchmark::Stored];
     let served = served.into_iter().any(|benchmark| options.wants(benchmark));
     let programs = if served { Some(programs?) } else { None };
 
@@ -230,6 +234,10 @@ fn measure_served(
             idle: IDLE[usize::from(options.quick)],
         };
         figures.fired = Some(timers::measure(runtime, programs, store, place.path(), timers)?);
+    }
+    if options.wants(Benchmark::Stored) {
+        let (place, executions) = (tempfile::tempdir_in(directory)?, options.many(options.executions));
+        figures.stored = Some(stored::measure(runtime, programs, store, place.path(), executions, plan)?);
     }
     Ok(())
 }

@@ -5,6 +5,7 @@ mod http;
 mod jsonata;
 mod language;
 mod modules;
+mod stored;
 mod timers;
 mod transitions;
 mod waiting;
@@ -16,6 +17,7 @@ pub use jsonata::{
 };
 pub use language::{definitions_json, definitions_table, growth_json, growth_table, steps_json, steps_table};
 pub use modules::{module_costs_table, modules_json, modules_table};
+pub use stored::{stored_json, stored_table};
 pub use timers::{timers_json, timers_table};
 pub use transitions::{transitions_bound, transitions_json, transitions_table};
 pub use waiting::{come_back_table, waiting_json, waiting_table};

@@ -50,6 +50,16 @@ pub struct Execution {
     pub output: Option<String>,
 }
 
+/// A page of ListExecutions.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Listed {
+    /// The executions on it.
+    pub executions: Vec<Value>,
+    /// What leads to the next page.
+    pub next_token: Option<String>,
+}
+
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Start<'a> {
@@ -189,6 +199,24 @@ impl Api {
         let body = self.call("AWSStepFunctions.ListExecutions", &input).await?;
         let page: Value = serde_json::from_slice(&body)?;
         page["executions"].as_array().map(|some| !some.is_empty()).context("no list of executions")
+    }
+
+    /// A page of a machine's executions, newest first.
+    pub async fn list(
+        &mut self,
+        machine: &str,
+        status: Option<&str>,
+        items: u64,
+        token: Option<&str>,
+    ) -> anyhow::Result<Listed> {
+        let mut input = json!({"stateMachineArn": machine, "maxResults": items});
+        for (member, text) in [("statusFilter", status), ("nextToken", token)] {
+            if let Some(text) = text {
+                input[member] = json!(text);
+            }
+        }
+        let body = self.call("AWSStepFunctions.ListExecutions", &input).await?;
+        Ok(serde_json::from_slice(&body)?)
     }
 
     /// Creates a machine and returns its ARN.

@@ -13,5 +13,6 @@ pub mod http;
 pub mod load;
 pub mod machines;
 pub mod process;
+pub mod stored;
 pub mod timers;
 pub mod waiting;
