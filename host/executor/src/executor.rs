@@ -2,6 +2,7 @@
 
 use crate::alarm::Alarm;
 use crate::clock::Clock;
+use crate::deletions::Deletions;
 use crate::endings::Endings;
 use crate::error::{ExecutorError, SkipError, StartError, StopError, WaitError};
 use crate::express::{Express, ExpressBounds, ExpressEnd, ExpressParts};
@@ -24,7 +25,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 use stepwell_asl::{Diagnostic, Quotas, StateMachine, Timestamp};
-use stepwell_store::{ExecutionId, MachineRecord, Store, StoreError};
+use stepwell_store::{ExecutionId, MachineId, MachineRecord, Store, StoreError};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tracing::debug;
 
@@ -70,6 +71,7 @@ pub struct Executor {
     quotas: Quotas,
     skipper: Skipper,
     express: Express,
+    deletions: Arc<Deletions>,
 }
 
 /// The shards, and who of them owns what.
@@ -131,6 +133,7 @@ impl Executor {
             machines: Arc::clone(&machines),
             expressions: Arc::clone(&expressions),
         };
+        let deletions = Arc::<Deletions>::default();
         let parts = Parts {
             store: store.clone(),
             reviver,
@@ -140,6 +143,7 @@ impl Executor {
             ids: Arc::new(Ids::new(config.seed, &clock)),
             quotas: config.quotas,
             observer,
+            deletions: Arc::clone(&deletions),
         };
         let skipping = clock.as_virtual().map(VirtualClock::skipping);
         let quiescence = if skipping.is_some() { Quiescence::watched() } else { Quiescence::default() };
@@ -180,7 +184,16 @@ impl Executor {
             tokio::spawn(skipper.clone().run());
         }
         tokio::spawn(sweep_leftovers(store.clone()));
-        Ok(Executor { store, machines, shards, integration, quotas: config.quotas, skipper, express })
+        Ok(Executor {
+            store,
+            machines,
+            shards,
+            integration,
+            quotas: config.quotas,
+            skipper,
+            express,
+            deletions,
+        })
     }
 
     /// The bounds that new executions get.
@@ -196,6 +209,17 @@ impl Executor {
     /// The machine that has this ARN, as it is in the store at this moment.
     pub async fn machine(&self, arn: &str) -> Result<Option<Arc<MachineRecord>>, StoreError> {
         self.machines.record(arn).await
+    }
+
+    /// Has the executions of a machine end at their next transition, because it is being deleted (API:
+    /// DeleteStateMachine). To be said again after a restart.
+    pub fn begin_deletion(&self, machine: MachineId) {
+        self.deletions.add(machine);
+    }
+
+    /// The machine is gone, and none of its executions runs any more.
+    pub fn end_deletion(&self, machine: MachineId) {
+        self.deletions.remove(machine);
     }
 
     /// Starts an execution; answers when the start is durable. Repeating a request whose execution still runs

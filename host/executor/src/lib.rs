@@ -8,6 +8,7 @@
 
 mod alarm;
 mod clock;
+mod deletions;
 mod endings;
 mod error;
 mod executor;

@@ -8,6 +8,7 @@ mod auth;
 mod banner;
 mod body;
 mod cli;
+mod deletion;
 mod expressions;
 mod functions;
 mod jsonata;

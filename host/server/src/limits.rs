@@ -70,8 +70,23 @@ pub(crate) const DIAGNOSTICS: i64 = 100;
 
 /// Tries of a change that others change at the same time.
 pub(crate) const CHANGE_TRIES: usize = 16;
-/// Running executions that DeleteStateMachine stops at the same time.
-pub(crate) const STOPS_AT_ONCE: usize = 64;
+/// Versions of one machine (API reference, section 5.1).
+pub(crate) const MACHINE_VERSIONS: usize = 1_000;
+/// Aliases of one machine (API reference, section 5.1).
+pub(crate) const MACHINE_ALIASES: usize = 100;
+/// State machines read from the store at once.
+pub(crate) const MACHINES_READ: usize = 500;
+/// Versions and aliases read from the store at once.
+pub(crate) const MACHINE_PARTS_READ: usize = 200;
+/// Versions that an alias may name (API: RoutingConfigurationList).
+pub(crate) const ROUTES: usize = 2;
+/// Executions that one ListExecutions looks at to find those of a version or an alias. Then it answers with what it has
+/// found, and a token.
+pub(crate) const EXECUTIONS_EXAMINED: usize = 10_000;
+/// How long StartExecution without a name is recognised when it is repeated.
+pub(crate) const REPEATED_START: Duration = Duration::from_mins(15);
+/// Longest id of an invocation that is looked at, in bytes. SDKs send UUIDs.
+pub(crate) const INVOCATION_ID_BYTES: usize = 128;
 /// How long `GET /api/executions/{arn}/wait` waits if it is not told.
 pub(crate) const WAIT: Duration = Duration::from_secs(30);
 /// The longest that it can be told to wait.

@@ -14,13 +14,14 @@ use stepwell_store::transfer::Recorder;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use crate::api::page_token::PageTokens;
 use crate::auth::{self, Auth, Caller};
 use crate::jsonata::Trials;
 use crate::lambda::Calls;
 use crate::listen::{self, Listening};
 use crate::modules::{AccountModules, Modules};
 use crate::throttle::Throttle;
-use crate::{api, jsonata, lambda, rest};
+use crate::{api, deletion, jsonata, lambda, rest};
 
 /// Account and region of the ARNs that a server gives out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +50,7 @@ pub struct Server {
     pub(crate) throttle: Option<Arc<Throttle>>,
     /// Through which the store can be exported; none in tests that need no exports.
     pub(crate) recorder: Option<Arc<Recorder>>,
+    pub(crate) page_tokens: Arc<PageTokens>,
     stopping: watch::Sender<bool>,
 }
 
@@ -64,6 +66,7 @@ impl Server {
         identity: Identity,
     ) -> Server {
         modules.accounts().set_home(&identity.account);
+        let page_tokens = Arc::new(PageTokens::new(modules.secrets().seal().clone()));
         Server {
             store,
             executor,
@@ -76,6 +79,7 @@ impl Server {
             auth: Arc::new(Auth::open()),
             throttle: None,
             recorder: None,
+            page_tokens,
             stopping: watch::Sender::new(false),
         }
     }
@@ -138,6 +142,7 @@ impl Server {
     ) {
         let modules = Arc::clone(self.modules.all());
         let told = self.stopping.clone();
+        tokio::spawn(deletion::resume(self.store.clone(), self.executor.clone()));
         let stop = async move {
             stop.await;
             told.send_replace(true);

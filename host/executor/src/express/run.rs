@@ -242,7 +242,8 @@ impl Run {
         self.shared.observer.count(&self.tally);
         self.tally = Tally { express: true, ..Tally::default() };
         let observer = &self.shared.observer;
-        let observation = self.facts.observation.as_ref().filter(|observation| observer.observes(observation));
+        let observation =
+            self.facts.observation.as_ref().filter(|observation| observer.observes(observation));
         let (Some(observation), false) = (observation, transition.history.is_empty()) else { return };
         observer.observe(Observed {
             execution: None,

@@ -15,6 +15,7 @@ mod turn;
 
 use crate::alarm::Recovered;
 use crate::clock::Clock;
+use crate::deletions::Deletions;
 use crate::endings::Endings;
 use crate::error::StartError;
 use crate::ids::Ids;
@@ -86,6 +87,7 @@ pub(crate) struct Parts {
     pub(crate) ids: Arc<Ids>,
     pub(crate) quotas: Quotas,
     pub(crate) observer: Arc<dyn Observer>,
+    pub(crate) deletions: Arc<Deletions>,
 }
 
 /// What a shard shares with those who ask for something.
@@ -106,6 +108,7 @@ pub(crate) struct Shard {
     ids: Arc<Ids>,
     quotas: Quotas,
     observer: Arc<dyn Observer>,
+    deletions: Arc<Deletions>,
     ties: Ties,
     /// For the tasks that this shard starts, and for the lane.
     sender: mpsc::Sender<Message>,
@@ -133,7 +136,7 @@ impl Shard {
         sender: mpsc::Sender<Message>,
         inbox: mpsc::Receiver<Message>,
     ) -> Shard {
-        let Parts { store, reviver, integration, clock, lane, ids, quotas, observer } = parts;
+        let Parts { store, reviver, integration, clock, lane, ids, quotas, observer, deletions } = parts;
         Shard {
             store,
             reviver,
@@ -143,6 +146,7 @@ impl Shard {
             ids,
             quotas,
             observer,
+            deletions,
             ties,
             sender,
             inbox,

@@ -8,7 +8,7 @@ use crate::limits;
 use crate::observer::Tally;
 use crate::request::Started;
 use stepwell_asl::jsonata::NoEvaluator;
-use stepwell_asl::{Command, HistoryEvent, Timestamp, Transition, step};
+use stepwell_asl::{Command, EventKind, HistoryEvent, Status, Timestamp, Transition, step};
 use stepwell_store::{Changes, ExecutionId, Moved, StoreError};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -105,13 +105,18 @@ impl Shard {
         turn: &mut Turn,
     ) -> bool {
         let id = occurrence.id;
-        let parked_after = self.parked_after();
+        let event = &occurrence.kind;
+        let mut parked_after = self.parked_after();
         let Some(live) = self.live.get_mut(&id) else { return false };
+        let is_last = self.deletions.end(live.tracked.record().machine, event);
+        if is_last {
+            // It stays in memory for the event that ends it.
+            parked_after = Timestamp(i64::MAX);
+        }
         if transition.history.is_empty() && transition.commands.is_empty() {
             live.execution = transition.execution;
             return false;
         }
-        let event = &occurrence.kind;
         turn.tally.count(event, transition.execution.progress.status, transition.history.len());
         let observation = live.tracked.record().observation.as_ref();
         if !transition.history.is_empty() && observation.is_some_and(|one| self.observer.observes(one)) {
@@ -125,6 +130,12 @@ impl Shard {
         turn.keep(logged);
         turn.count();
         turn.touched.push(id);
+        if is_last && live.execution.progress.status == Status::Running {
+            // Its machine is being deleted: nothing new begins, and the next event ends it.
+            transition.commands.retain(|command| matches!(command, Command::Cancel(_)));
+            let kind = EventKind::Stop { error: None, cause: None };
+            self.ready.push_back(Occurrence { id, kind, log: Vec::new() });
+        }
         turn.commands.push((id, before.began, transition.commands));
         true
     }

@@ -12,10 +12,31 @@ const PREFIXES: [&str; 3] = ["arn:aws:states:", "arn:aws-cn:states:", "arn:aws-u
 pub(crate) struct MachineArn {
     /// As given.
     pub(crate) text: String,
-    /// Whether a version or an alias is named behind the machine's name.
-    pub(crate) qualified: bool,
+    /// The ARN of the machine itself.
+    pub(crate) machine: String,
+    /// The version or the alias that is named behind the machine's name.
+    pub(crate) qualifier: Option<Qualifier>,
     /// Whether a label of a Distributed Map is named behind the machine's name.
     pub(crate) labelled: bool,
+}
+
+/// What stands behind a machine's name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Qualifier {
+    /// The number of a version.
+    Version(u64),
+    /// An alias, or what could be none.
+    Alias(String),
+}
+
+impl Qualifier {
+    fn parse(text: &str) -> Qualifier {
+        // Any other way to write a number names nothing.
+        match text.parse::<u64>() {
+            Ok(number) if number.to_string() == text => Qualifier::Version(number),
+            Ok(_) | Err(_) => Qualifier::Alias(text.to_owned()),
+        }
+    }
 }
 
 impl MachineArn {
@@ -28,11 +49,29 @@ impl MachineArn {
         if machine.is_empty() || qualifier == Some("") || parts.next().is_some() {
             return Err(invalid(text));
         }
+        let behind = qualifier.map_or(0, |qualifier| qualifier.len() + 1);
         Ok(MachineArn {
             text: text.to_owned(),
-            qualified: qualifier.is_some(),
+            machine: text[..text.len() - behind].to_owned(),
+            qualifier: qualifier.map(Qualifier::parse),
             labelled: machine.contains('/'),
         })
+    }
+
+    /// The number of the version that is named.
+    pub(crate) fn version(&self) -> Option<u64> {
+        match &self.qualifier {
+            Some(Qualifier::Version(number)) => Some(*number),
+            Some(Qualifier::Alias(_)) | None => None,
+        }
+    }
+
+    /// The alias that is named.
+    pub(crate) fn alias(&self) -> Option<&str> {
+        match &self.qualifier {
+            Some(Qualifier::Alias(alias)) => Some(alias),
+            Some(Qualifier::Version(_)) | None => None,
+        }
     }
 
     /// The ARN, for operations that labels are not allowed in (API reference, section 1.10).
@@ -61,6 +100,11 @@ pub(crate) fn check_execution_arn(text: &str) -> Result<(), ApiError> {
 /// The ARN of a machine of this server.
 pub(crate) fn machine_arn(identity: &Identity, name: &str) -> String {
     format!("arn:aws:states:{}:{}:stateMachine:{name}", identity.region, identity.account)
+}
+
+/// The ARN of a version or an alias of a machine.
+pub(crate) fn qualified_arn(machine_arn: &str, qualifier: impl std::fmt::Display) -> String {
+    format!("{machine_arn}:{qualifier}")
 }
 
 /// The ARN of an execution of a machine.
@@ -96,8 +140,25 @@ pub(crate) fn check_key(arn: &str) -> Result<(), ApiError> {
     )))
 }
 
+/// The resource type of an ARN of Step Functions, if it is one of `wanted`. Errors: `InvalidArn`.
+pub(crate) fn kind<'a>(text: &str, wanted: &[&'a str]) -> Result<&'a str, ApiError> {
+    let (kind, _) = sections(text)?;
+    let found = wanted.iter().find(|wanted| **wanted == kind);
+    found.copied().ok_or_else(|| wrong_kind(kind))
+}
+
 /// What follows the resource type, if that is `wanted`.
 fn resource<'a>(text: &'a str, wanted: &str) -> Result<&'a str, ApiError> {
+    let (kind, name) = sections(text)?;
+    if kind == wanted { Ok(name) } else { Err(wrong_kind(kind)) }
+}
+
+fn wrong_kind(kind: &str) -> ApiError {
+    ApiError::InvalidArn(format!("Resource type not valid in this context: {kind}"))
+}
+
+/// The resource type, and what follows it.
+fn sections(text: &str) -> Result<(&str, &str), ApiError> {
     let rest = PREFIXES.iter().find_map(|prefix| text.strip_prefix(prefix)).ok_or_else(|| invalid(text))?;
     let mut sections = rest.splitn(4, ':');
     let (region, account) = (sections.next().unwrap_or_default(), sections.next().unwrap_or_default());
@@ -105,10 +166,7 @@ fn resource<'a>(text: &'a str, wanted: &str) -> Result<&'a str, ApiError> {
     if region.is_empty() || account.is_empty() {
         return Err(invalid(text));
     }
-    if kind != wanted {
-        return Err(ApiError::InvalidArn(format!("Resource type not valid in this context: {kind}")));
-    }
-    Ok(name)
+    Ok((kind, name))
 }
 
 fn invalid(text: &str) -> ApiError {
@@ -123,12 +181,19 @@ mod tests {
 
     #[test]
     fn machines_may_be_qualified_or_labelled() {
-        for (tail, qualified, labelled) in
-            [("m", false, false), ("m:7", true, false), ("m:live", true, false), ("m/label", false, true)]
-        {
+        for (tail, machine, version, alias) in [
+            ("m", "m", None, None),
+            ("m:7", "m", Some(7), None),
+            ("m:live", "m", None, Some("live")),
+            ("m:07", "m", None, Some("07")),
+            ("m:99999999999999999999", "m", None, Some("99999999999999999999")),
+            ("m/label", "m/label", None, None),
+        ] {
             let arn = MachineArn::parse(&format!("{PREFIX}:stateMachine:{tail}")).unwrap();
-            assert_eq!((arn.qualified, arn.labelled), (qualified, labelled), "{tail}");
-            assert_eq!(arn.without_label().is_err(), labelled, "{tail}");
+            assert_eq!((arn.version(), arn.alias()), (version, alias), "{tail}");
+            assert_eq!(arn.machine, format!("{PREFIX}:stateMachine:{machine}"));
+            let labelled = arn.labelled;
+            assert_eq!((labelled, arn.without_label().is_err()), (tail == "m/label", labelled), "{tail}");
         }
     }
 

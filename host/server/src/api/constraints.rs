@@ -54,12 +54,21 @@ impl Fields {
         &self.members
     }
 
-    /// A member; dots in `path` lead into structures.
+    /// A member; dots in `path` lead into structures, and as in messages `.2.member` to the second item of a list.
     pub(crate) fn value(&self, path: &str) -> Option<&Value> {
         let mut steps = path.split('.');
         let mut value = self.members.get(steps.next()?)?;
-        for step in steps {
-            value = value.get(step)?;
+        while let Some(step) = steps.next() {
+            value = match value {
+                Value::Array(items) => {
+                    let number: usize = step.parse().ok()?;
+                    steps.next().filter(|step| *step == "member")?;
+                    items.get(number.checked_sub(1)?)?
+                }
+                Value::Object(_) | Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+                    value.get(step)?
+                }
+            };
         }
         Some(value).filter(|value| !value.is_null())
     }
@@ -176,7 +185,8 @@ impl Fields {
         None
     }
 
-    fn length(&mut self, path: &str, text: &str, length: usize, shortest: usize, longest: usize) {
+    /// Notes a length that is out of bounds.
+    pub(crate) fn length(&mut self, path: &str, text: &str, length: usize, shortest: usize, longest: usize) {
         if length > longest {
             self.violation(path, text, &format!("Member must have length less than or equal to {longest}"));
         }

@@ -1,13 +1,15 @@
 //! CreateStateMachine (API reference, section 2.1; idempotency, section 1.12).
 
 use serde_json::{Value, json};
-use stepwell_store::{Changes, MachineId, MachineRecord, StoreError};
+use std::collections::BTreeMap;
+use stepwell_store::{Changes, FirstVersion, MachineId, MachineRecord, StoreError};
 use uuid::Uuid;
 
 use super::constraints::{Fields, check_name};
 use super::error::ApiError;
 use super::machine_settings::MachineSettings;
-use super::{Answer, Call, arn, definition, machine};
+use super::versions::Publication;
+use super::{Answer, Call, arn, definition, machine, tags};
 use crate::limits;
 use crate::server::Server;
 
@@ -20,6 +22,7 @@ struct Wish {
     role_arn: String,
     machine_type: &'static str,
     settings: MachineSettings,
+    tags: BTreeMap<String, String>,
 }
 
 pub(super) async fn handle(server: &Server, mut call: Call) -> Answer {
@@ -31,9 +34,14 @@ pub(super) async fn handle(server: &Server, mut call: Call) -> Answer {
         if let Some((record, _)) = machine::find(server, &arn).await? {
             return wish.answer_existing(server, &record).await;
         }
-        let record = wish.record(server, arn.clone());
+        let mut record = wish.record(server, arn.clone());
         let mut changes = Changes::new();
+        if record.created_with.is_some() {
+            let description = wish.settings.version_description.clone();
+            Publication::of(server, &mut record, description).await?.add_to(&mut changes)?;
+        }
         changes.machine(&record, &wish.definition, None)?;
+        changes.set_tags(&record.arn, wish.tags.clone())?;
         match server.store.commit(changes).await {
             Ok(()) => return Ok(answer(&record)),
             Err(StoreError::Conflict) => {}
@@ -51,10 +59,12 @@ impl Wish {
             role_arn: fields.required_text("roleArn", 1, limits::ARN_CHARACTERS),
             machine_type: fields.choice("type", &TYPES).unwrap_or("STANDARD"),
             settings: MachineSettings::read(fields),
+            tags: tags::read(fields).unwrap_or_default(),
         };
         fields.check()?;
         check_name(&wish.name)?;
         wish.settings.check()?;
+        tags::check(&wish.name, &wish.tags)?;
         definition::check(server, &wish.definition, wish.machine_type == machine::EXPRESS)?;
         Ok(wish)
     }
@@ -76,20 +86,31 @@ impl Wish {
             encryption_configuration: self.settings.encryption.clone(),
             deleting: false,
             next_version: 1,
-            created_with: None,
+            created_with: self.first_version(),
         }
     }
 
-    /// The first response again, if the same is asked for: a different role does not count and is not applied.
+    fn first_version(&self) -> Option<FirstVersion> {
+        let description = self.settings.version_description.clone();
+        self.settings.publish.then_some(FirstVersion { description })
+    }
+
+    /// The first response again, if the same is asked for: another role or other tags do not count and are not applied.
     async fn answer_existing(&self, server: &Server, record: &MachineRecord) -> Answer {
+        machine::check_active(record)?;
         let definition = server.store.definition(record.id, record.revision).await?;
         let same = definition.as_deref() == Some(self.definition.as_str())
             && record.machine_type == self.machine_type
+            && self.first_version() == record.created_with
             && self.settings.equal(record);
         if same { Ok(answer(record)) } else { Err(ApiError::StateMachineAlreadyExists(record.arn.clone())) }
     }
 }
 
 fn answer(record: &MachineRecord) -> Value {
-    json!({"stateMachineArn": record.arn, "creationDate": record.created_at.as_seconds()})
+    let mut answer = json!({"stateMachineArn": record.arn, "creationDate": record.created_at.as_seconds()});
+    if record.created_with.is_some() {
+        answer["stateMachineVersionArn"] = json!(arn::qualified_arn(&record.arn, 1));
+    }
+    answer
 }

@@ -25,8 +25,10 @@ async fn answer(server: &Server, arn: &str, included: bool) -> Answer {
     let execution = execution::read(server, id, arn).await?;
     // Only whether one that has failed could be redriven depends on its machine.
     let failed = !matches!(execution.status, Status::Running | Status::Succeeded);
-    let machine_exists =
-        !failed || server.executor.machine(&execution.context.state_machine_arn).await?.is_some();
+    let machine_exists = !failed || {
+        let machine = server.executor.machine(&execution.context.state_machine_arn).await?;
+        machine.is_some_and(|machine| !machine.deleting)
+    };
     let redrive = redrive_obstacle(&execution, machine_exists, server.clock.now());
     Ok(describe(&execution, included, redrive))
 }
@@ -46,6 +48,8 @@ fn describe(execution: &Standing, included: bool, redrive: Option<String>) -> Va
     };
     let details = json!({"included": included});
     let output = execution.output.as_ref();
+    set("stateMachineVersionArn", execution.context.version_arn().map(|arn| json!(arn)));
+    set("stateMachineAliasArn", execution.context.alias_arn().map(|arn| json!(arn)));
     set("stopDate", execution.stopped_at.map(|time| json!(time.as_seconds())));
     set("input", included.then(|| json!(execution.start.input)));
     set("inputDetails", Some(details.clone()));

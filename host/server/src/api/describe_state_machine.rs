@@ -1,6 +1,7 @@
-//! DescribeStateMachine (API reference, section 2.1).
+//! DescribeStateMachine (API reference, section 2.1): a machine, or a version of one.
 
 use serde_json::json;
+use stepwell_store::{MachineRecord, MachineVersionRecord};
 
 use super::arn::MachineArn;
 use super::error::ApiError;
@@ -14,7 +15,7 @@ pub(super) async fn handle(server: &Server, mut call: Call) -> Answer {
     let included = call.fields.choice("includedData", &INCLUDED_DATA);
     call.fields.check()?;
     let arn = MachineArn::parse(&arn)?;
-    let (record, _) = machine::require(server, &arn).await?;
+    let (record, version) = find(server, &arn).await?;
     let text = if included == Some("METADATA_ONLY") {
         "{}".to_owned()
     } else {
@@ -22,13 +23,13 @@ pub(super) async fn handle(server: &Server, mut call: Call) -> Answer {
         text.ok_or_else(|| ApiError::internal(&format!("{} has no definition", record.arn)))?
     };
     let mut answer = json!({
-        "stateMachineArn": record.arn,
+        "stateMachineArn": arn.text,
         "name": record.name,
-        "status": "ACTIVE",
+        "status": if record.deleting { "DELETING" } else { "ACTIVE" },
         "definition": text,
         "roleArn": record.role_arn,
         "type": record.machine_type,
-        "creationDate": record.created_at.as_seconds(),
+        "creationDate": version.as_ref().map_or(record.created_at, |version| version.created_at).as_seconds(),
         "loggingConfiguration": effective_logging(&record),
         "tracingConfiguration": effective_tracing(&record),
         "encryptionConfiguration": effective_encryption(&record),
@@ -36,8 +37,25 @@ pub(super) async fn handle(server: &Server, mut call: Call) -> Answer {
     if let Some(revision_id) = &record.revision_id {
         answer["revisionId"] = json!(revision_id);
     }
+    if let Some(description) = version.and_then(|version| version.description) {
+        answer["description"] = json!(description);
+    }
     if let Some(references) = definition::variable_references(&text) {
         answer["variableReferences"] = references;
     }
     Ok(answer)
+}
+
+/// The machine, as a version of it has it if one is named. An alias names none. Errors: `StateMachineDoesNotExist`.
+async fn find(
+    server: &Server,
+    arn: &MachineArn,
+) -> Result<(MachineRecord, Option<MachineVersionRecord>), ApiError> {
+    match arn.version() {
+        None => Ok((machine::require(server, arn).await?.0, None)),
+        Some(number) => {
+            let (record, version) = machine::require_version(server, arn, number).await?;
+            Ok((version.of(&record), Some(version)))
+        }
+    }
 }

@@ -36,6 +36,11 @@ pub(super) async fn handle(server: &Server, mut call: Call) -> Answer {
     if let Some((today, _)) = machine::find(server, &context.state_machine_arn).await?
         && today.id == record.machine
     {
+        let version = match context.version {
+            Some(number) => server.store.machine_version(today.id, number).await?,
+            None => None,
+        };
+        let today = version.map_or(today.clone(), |version| version.of(&today));
         answer["loggingConfiguration"] = effective_logging(&today);
         answer["tracingConfiguration"] = effective_tracing(&today);
         answer["encryptionConfiguration"] = effective_encryption(&today);

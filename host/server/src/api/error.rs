@@ -3,6 +3,8 @@
 //!
 //! What the client sees is the external message; the cause of a host failure goes to the log, never to the client.
 
+use std::borrow::Cow;
+
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::{Value, json};
 use stepwell_store::StoreError;
@@ -24,7 +26,7 @@ pub(crate) enum ApiError {
     #[error(transparent)]
     Access(#[from] AuthError),
     #[error("{0}")]
-    Conflict(&'static str),
+    Conflict(Cow<'static, str>),
     #[error("Execution Already Exists: '{0}'")]
     ExecutionAlreadyExists(String),
     #[error("Execution Does Not Exist: '{0}'")]
@@ -51,12 +53,21 @@ pub(crate) enum ApiError {
     MissingRequiredParameter,
     #[error("Resource not found: '{0}'")]
     ResourceNotFound(String),
+    /// What an alias, or the routing of one, leads to; the ARN is told beside the message.
+    #[error("Request references a resource that does not exist.")]
+    ReferenceNotFound(String),
+    #[error("{0}")]
+    ServiceQuotaExceeded(String),
     #[error("State Machine Already Exists: '{0}'")]
     StateMachineAlreadyExists(String),
+    #[error("State Machine is being deleted: '{0}'")]
+    StateMachineDeleting(String),
     #[error("State Machine Does Not Exist: '{0}'")]
     StateMachineDoesNotExist(String),
     #[error("{0}")]
     StateMachineTypeNotSupported(&'static str),
+    #[error("{message}")]
+    TooManyTags { message: String, resource: String },
     /// A rule that the model does not express.
     #[error("{message}")]
     Validation { message: String, reason: Option<&'static str> },
@@ -118,10 +129,15 @@ impl ApiError {
             ApiError::InvalidName(_) => (SERVICE, "InvalidName", bad),
             ApiError::InvalidToken => (SERVICE, "InvalidToken", bad),
             ApiError::MissingRequiredParameter => (SERVICE, "MissingRequiredParameter", bad),
-            ApiError::ResourceNotFound(_) => (SERVICE, "ResourceNotFound", bad),
+            ApiError::ResourceNotFound(_) | ApiError::ReferenceNotFound(_) => {
+                (SERVICE, "ResourceNotFound", bad)
+            }
+            ApiError::ServiceQuotaExceeded(_) => (SERVICE, "ServiceQuotaExceededException", bad),
             ApiError::StateMachineAlreadyExists(_) => (SERVICE, "StateMachineAlreadyExists", bad),
+            ApiError::StateMachineDeleting(_) => (SERVICE, "StateMachineDeleting", bad),
             ApiError::StateMachineDoesNotExist(_) => (SERVICE, "StateMachineDoesNotExist", bad),
             ApiError::StateMachineTypeNotSupported(_) => (SERVICE, "StateMachineTypeNotSupported", bad),
+            ApiError::TooManyTags { .. } => (SERVICE, "TooManyTags", bad),
             ApiError::Validation { .. } => (SERVICE, "ValidationException", bad),
             ApiError::Constraints(_) => (CONSTRAINTS, "ValidationException", bad),
             ApiError::UnknownOperation(_) => (PROTOCOL, "UnknownOperationException", bad),
@@ -163,6 +179,12 @@ impl ApiError {
         if let ApiError::Validation { reason: Some(reason), .. } = self {
             body["reason"] = json!(reason);
         }
+        if let ApiError::ResourceNotFound(resource)
+        | ApiError::ReferenceNotFound(resource)
+        | ApiError::TooManyTags { resource, .. } = self
+        {
+            body["resourceName"] = json!(resource);
+        }
         body
     }
 }
@@ -174,7 +196,7 @@ impl From<StoreError> for ApiError {
                 ApiError::ServiceUnavailable(error.to_string())
             }
             StoreError::Conflict => {
-                ApiError::Conflict("The resource was changed by another request; try again")
+                ApiError::Conflict("The resource was changed by another request; try again".into())
             }
             StoreError::Fenced { .. }
             | StoreError::Corrupt { .. }

@@ -17,15 +17,14 @@ pub(super) async fn handle(server: &Server, mut call: Call) -> Answer {
     let page = PageRequest::read(fields, limits::PAGE_TOKEN_CHARACTERS);
     fields.check()?;
     let id = execution::find(server, &arn).await?;
-    let now = server.clock.now();
     let scope = ["GetExecutionHistory", arn.as_str(), if reverse { "reverse" } else { "forward" }];
     let first = if reverse { u64::MAX } else { 1 };
-    let from = page.position(&scope, now)?.map(event_id).transpose()?.unwrap_or(first);
+    let from = page.position(server, &scope).await?.map(event_id).transpose()?.unwrap_or(first);
     let (events, next) = read(server, id, (from, page.items), reverse, data).await?;
     execution::check_not_removed(server, id, &arn).await?;
     let mut answer = json!({"events": events});
     if let Some(next) = next {
-        answer["nextToken"] = json!(page_token::issue(&scope, &next.to_be_bytes(), now));
+        answer["nextToken"] = json!(page_token::issue(server, &scope, &next.to_be_bytes()).await);
     }
     Ok(answer)
 }

@@ -15,10 +15,9 @@ const SCOPE: [&str; 1] = ["ListStateMachines"];
 pub(super) async fn handle(server: &Server, mut call: Call) -> Answer {
     let page = PageRequest::read(&mut call.fields, limits::PAGE_TOKEN_CHARACTERS);
     call.fields.check()?;
-    let now = server.clock.now();
-    let position = page.position(&SCOPE, now)?;
+    let position = page.position(server, &SCOPE).await?;
     let mut after = position.map(machine_arn).transpose()?;
-    // The machines of an account lie together. A forged token leads to the account's own at most.
+    // The machines of an account lie together.
     let own = server.caller.account().map(|_| arn::machine_arn(&server.identity, ""));
     if let Some(own) = &own {
         after = after.filter(|after| after.starts_with(own)).or_else(|| Some(own.clone()));
@@ -57,7 +56,7 @@ pub(super) async fn handle(server: &Server, mut call: Call) -> Answer {
         .collect();
     let mut answer = json!({"stateMachines": items});
     if let (true, Some(after)) = (more, after) {
-        answer["nextToken"] = json!(page_token::issue(&SCOPE, after.as_bytes(), now));
+        answer["nextToken"] = json!(page_token::issue(server, &SCOPE, after.as_bytes()).await);
     }
     Ok(answer)
 }

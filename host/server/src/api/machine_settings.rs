@@ -1,4 +1,4 @@
-//! The settings that CreateStateMachine and UpdateStateMachine share: logging, tracing, encryption, publishing, tags
+//! The settings that CreateStateMachine and UpdateStateMachine share: logging, tracing, encryption, publishing
 //! (API reference, sections 2.1 and 2.8).
 //!
 //! What this release cannot do is refused by name; a setting must never be accepted and then ignored, with one
@@ -21,9 +21,10 @@ pub(crate) struct MachineSettings {
     pub(crate) tracing: Option<Value>,
     pub(crate) encryption: Option<Value>,
     destinations: usize,
-    publish: bool,
-    version_description: bool,
-    tags: usize,
+    /// Whether a version is to be published.
+    pub(crate) publish: bool,
+    /// The description of that version.
+    pub(crate) version_description: Option<String>,
 }
 
 impl MachineSettings {
@@ -40,26 +41,14 @@ impl MachineSettings {
             encryption: encryption(fields),
             destinations,
             publish: fields.boolean("publish").unwrap_or(false),
-            version_description: fields
-                .text("versionDescription", 0, limits::VERSION_DESCRIPTION_CHARACTERS)
-                .is_some(),
-            tags: fields.list("tags").map_or(0, |tags| tags.len()),
+            version_description: fields.text("versionDescription", 0, limits::VERSION_DESCRIPTION_CHARACTERS),
         }
     }
 
     /// Refuses what cannot be stored, or cannot be done by this release.
     pub(crate) fn check(&self) -> Result<(), ApiError> {
-        if self.version_description && !self.publish {
+        if self.version_description.is_some() && !self.publish {
             return Err(ApiError::validation("Version description can only be set when publish is true"));
-        }
-        if self.publish {
-            let message =
-                "Versions of state machines are not supported by this release of Stepwell: leave out publish";
-            return Err(ApiError::validation(message));
-        }
-        if self.tags > 0 {
-            let message = "Tags are not supported by this release of Stepwell: leave out tags";
-            return Err(ApiError::validation(message));
         }
         self.check_logging()?;
         let managed = self.encryption.as_ref().is_some_and(|settings| settings["type"] == ENCRYPTIONS[1]);

@@ -7,25 +7,41 @@ pub(crate) mod arn;
 mod beyond;
 pub(crate) mod constraints;
 mod create_state_machine;
+mod create_state_machine_alias;
 mod definition;
 mod delete_state_machine;
+mod delete_state_machine_alias;
+mod delete_state_machine_version;
 pub(crate) mod describe_execution;
 mod describe_state_machine;
+mod describe_state_machine_alias;
 mod describe_state_machine_for_execution;
 pub(crate) mod error;
 pub(crate) mod execution;
 mod get_execution_history;
 mod json_text;
 mod list_executions;
+mod list_state_machine_aliases;
+mod list_state_machine_versions;
 mod list_state_machines;
+mod list_tags_for_resource;
 mod machine;
 mod machine_settings;
 pub(crate) mod page_token;
+mod publish_state_machine_version;
+mod routing;
 mod start_execution;
 mod start_sync_execution;
+mod start_target;
 mod stop_execution;
+mod tag_resource;
+mod tags;
+mod unnamed_start;
+mod untag_resource;
 mod update_state_machine;
+mod update_state_machine_alias;
 mod validate_state_machine_definition;
+mod versions;
 
 use std::pin::Pin;
 use std::time::Instant;
@@ -55,6 +71,8 @@ struct Call {
     fields: Fields,
     /// Header `X-Amzn-Trace-Id`.
     trace_header: Option<String>,
+    /// Header `amz-sdk-invocation-id`: the same for all tries of one call.
+    invocation_id: Option<String>,
 }
 
 /// What the operations of every service's targets begin with.
@@ -64,21 +82,38 @@ const TARGET_PREFIX: &str = "AWSStepFunctions.";
 const INCLUDED_DATA: [&str; 2] = ["ALL_DATA", "METADATA_ONLY"];
 
 /// Every operation that is offered.
-const OPERATIONS: [(&str, Handler); 13] = [
+const OPERATIONS: [(&str, Handler); 24] = [
     ("CreateStateMachine", |server, call| Box::pin(create_state_machine::handle(server, call))),
+    ("CreateStateMachineAlias", |server, call| Box::pin(create_state_machine_alias::handle(server, call))),
     ("DeleteStateMachine", |server, call| Box::pin(delete_state_machine::handle(server, call))),
+    ("DeleteStateMachineAlias", |server, call| Box::pin(delete_state_machine_alias::handle(server, call))),
+    ("DeleteStateMachineVersion", |server, call| {
+        Box::pin(delete_state_machine_version::handle(server, call))
+    }),
     ("DescribeExecution", |server, call| Box::pin(describe_execution::handle(server, call))),
     ("DescribeStateMachine", |server, call| Box::pin(describe_state_machine::handle(server, call))),
+    ("DescribeStateMachineAlias", |server, call| {
+        Box::pin(describe_state_machine_alias::handle(server, call))
+    }),
     ("DescribeStateMachineForExecution", |server, call| {
         Box::pin(describe_state_machine_for_execution::handle(server, call))
     }),
     ("GetExecutionHistory", |server, call| Box::pin(get_execution_history::handle(server, call))),
     ("ListExecutions", |server, call| Box::pin(list_executions::handle(server, call))),
+    ("ListStateMachineAliases", |server, call| Box::pin(list_state_machine_aliases::handle(server, call))),
+    ("ListStateMachineVersions", |server, call| Box::pin(list_state_machine_versions::handle(server, call))),
     ("ListStateMachines", |server, call| Box::pin(list_state_machines::handle(server, call))),
+    ("ListTagsForResource", |server, call| Box::pin(list_tags_for_resource::handle(server, call))),
+    ("PublishStateMachineVersion", |server, call| {
+        Box::pin(publish_state_machine_version::handle(server, call))
+    }),
     ("StartExecution", |server, call| Box::pin(start_execution::handle(server, call))),
     ("StartSyncExecution", |server, call| Box::pin(start_sync_execution::handle(server, call))),
     ("StopExecution", |server, call| Box::pin(stop_execution::handle(server, call))),
+    ("TagResource", |server, call| Box::pin(tag_resource::handle(server, call))),
+    ("UntagResource", |server, call| Box::pin(untag_resource::handle(server, call))),
     ("UpdateStateMachine", |server, call| Box::pin(update_state_machine::handle(server, call))),
+    ("UpdateStateMachineAlias", |server, call| Box::pin(update_state_machine_alias::handle(server, call))),
     ("ValidateStateMachineDefinition", |server, call| {
         Box::pin(validate_state_machine_definition::handle(server, call))
     }),
@@ -121,11 +156,14 @@ async fn answer(
     }
     let trace_header = headers.get("x-amzn-trace-id").and_then(|header| header.to_str().ok());
     let trace_header = trace_header.filter(|header| header.len() <= limits::TRACE_HEADER_CHARACTERS);
+    let invocation_id = headers.get("amz-sdk-invocation-id").and_then(|header| header.to_str().ok());
+    let invocation_id =
+        invocation_id.filter(|id| (1..=limits::INVOCATION_ID_BYTES).contains(&id.len())).map(str::to_owned);
     let fields = Fields::parse(body)?;
     let action = format!("states:{}", operation.unwrap_or_default());
     account::check_members(&server.caller, &action, fields.members())?;
     beyond.look(fields.members());
-    let call = Call { fields, trace_header: trace_header.map(str::to_owned) };
+    let call = Call { fields, trace_header: trace_header.map(str::to_owned), invocation_id };
     let answer = handler(server, call).await?;
     answer.as_object().into_iter().for_each(|members| beyond.look(members));
     Ok(answer)

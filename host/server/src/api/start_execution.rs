@@ -1,12 +1,14 @@
 //! StartExecution (API reference, section 2.3; idempotency, section 1.12).
 
 use serde_json::{Value, json};
-use stepwell_executor::{StartError, StartRequest};
+use stepwell_executor::{StartError, StartRequest, Started};
 use uuid::Uuid;
 
 use super::arn::{MachineArn, check_key, execution_arn, express_arn};
 use super::constraints::check_name;
 use super::error::ApiError;
+use super::start_target::StartTarget;
+use super::unnamed_start::UnnamedStart;
 use super::{Answer, Call, json_text, machine};
 use crate::limits;
 use crate::server::Server;
@@ -15,11 +17,46 @@ pub(super) async fn handle(server: &Server, mut call: Call) -> Answer {
     let request = read(server, &mut call).await?;
     let started = if machine::is_express(&request.machine) {
         server.executor.start_express(request).await
+    } else if let Some(repeatable) = repeatable(&call, &request) {
+        return start_once(server, request, &repeatable).await.map(|started| answer(&started));
     } else {
         server.executor.start(request).await
     };
-    let started = started.map_err(refusal)?;
-    Ok(json!({"executionArn": started.execution_arn, "startDate": started.started_at.as_seconds()}))
+    started.map(|started| answer(&started)).map_err(refusal)
+}
+
+fn answer(started: &Started) -> Value {
+    json!({"executionArn": started.execution_arn, "startDate": started.started_at.as_seconds()})
+}
+
+/// What an SDK may ask for again without knowing that it was done: a start without a name.
+fn repeatable(call: &Call, request: &StartRequest) -> Option<UnnamedStart> {
+    let machine = call.fields.value("stateMachineArn")?.as_str()?;
+    let id = call.invocation_id.as_deref().filter(|_| request.fresh_name)?;
+    Some(UnnamedStart::of(id, machine, &request.input))
+}
+
+/// Starts an execution unless an earlier try of the same call has.
+async fn start_once(
+    server: &Server,
+    mut request: StartRequest,
+    call: &UnnamedStart,
+) -> Result<Started, ApiError> {
+    let machine = request.machine.arn.clone();
+    if let Some(started) = call.started(server, &machine).await? {
+        return Ok(started);
+    }
+    request.name = call.name(server.clock.now());
+    request.execution_arn = execution_arn(&machine, &request.name);
+    request.fresh_name = false;
+    match server.executor.start(request).await.map_err(refusal) {
+        // Another try came in between, and its execution has ended already.
+        Err(ApiError::ExecutionAlreadyExists(arn)) => {
+            let started = call.started(server, &machine).await?;
+            started.ok_or(ApiError::ExecutionAlreadyExists(arn))
+        }
+        outcome => outcome,
+    }
 }
 
 /// What is to be started. Reads no more members than both ways to start an execution have.
@@ -40,8 +77,7 @@ pub(super) async fn read(server: &Server, call: &mut Call) -> Result<StartReques
     check_name(&name)?;
     let input = input.unwrap_or_else(|| "{}".to_owned());
     let input_value = parse_input(&input)?;
-    let machine = server.executor.machine(&arn.text).await?;
-    let machine = machine.ok_or_else(|| ApiError::StateMachineDoesNotExist(arn.text.clone()))?;
+    let StartTarget { machine, version, alias } = StartTarget::of(server, &arn).await?;
     let execution_arn = if machine::is_express(&machine) {
         express_arn(&machine.arn, &name)
     } else {
@@ -58,8 +94,8 @@ pub(super) async fn read(server: &Server, call: &mut Call) -> Result<StartReques
         input_value,
         // The header of the request wins over the member of the body.
         trace_header: call.trace_header.take().or(trace_header),
-        version: None,
-        alias: None,
+        version,
+        alias,
     })
 }
 

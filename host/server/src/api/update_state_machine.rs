@@ -8,6 +8,7 @@ use super::arn::MachineArn;
 use super::constraints::Fields;
 use super::error::ApiError;
 use super::machine_settings::MachineSettings;
+use super::versions::Publication;
 use super::{Answer, Call, definition, machine};
 use crate::limits;
 use crate::server::Server;
@@ -23,7 +24,7 @@ pub(super) async fn handle(server: &Server, mut call: Call) -> Answer {
     let wish = Wish::read(&mut call.fields)?;
     // A conflict means that another request has just changed the machine: then its result is changed instead.
     for _ in 0..limits::CHANGE_TRIES {
-        let (mut record, version) = machine::require(server, &wish.arn).await?;
+        let (mut record, read) = machine::require_active(server, &wish.arn).await?;
         if let Some(definition) = &wish.definition {
             definition::check(server, definition, machine::is_express(&record))?;
         }
@@ -31,16 +32,28 @@ pub(super) async fn handle(server: &Server, mut call: Call) -> Answer {
         let stored =
             stored.ok_or_else(|| ApiError::internal(&format!("{} has no definition", record.arn)))?;
         let definition = wish.definition.as_ref().unwrap_or(&stored);
-        if !wish.apply(&mut record) && *definition == stored {
-            return Ok(answer(&record));
+        let changed = wish.apply(&mut record) || *definition != stored;
+        if changed {
+            record.revision += 1;
+            record.revision_id = Some(Uuid::new_v4().to_string());
+            record.updated_at = server.clock.now();
         }
-        record.revision += 1;
-        record.revision_id = Some(Uuid::new_v4().to_string());
-        record.updated_at = server.clock.now();
+        let publication = wish.publication(server, &mut record).await?;
+        let answer = answer(&record, publication.as_ref());
+        if !changed && publication.as_ref().is_none_or(|publication| !publication.is_new) {
+            return Ok(answer);
+        }
         let mut changes = Changes::new();
-        changes.machine(&record, definition, Some(version))?;
+        if changed {
+            changes.machine(&record, definition, Some(read))?;
+        } else {
+            changes.machine_record(&record, read)?;
+        }
+        if let Some(publication) = &publication {
+            publication.add_to(&mut changes)?;
+        }
         match server.store.commit(changes).await {
-            Ok(()) => return Ok(answer(&record)),
+            Ok(()) => return Ok(answer),
             Err(StoreError::Conflict) => {}
             Err(error) => return Err(error.into()),
         }
@@ -63,6 +76,19 @@ impl Wish {
         Ok(Wish { arn, definition, role_arn, settings })
     }
 
+    /// The version that is asked for, of the machine as it will be.
+    async fn publication(
+        &self,
+        server: &Server,
+        record: &mut MachineRecord,
+    ) -> Result<Option<Publication>, ApiError> {
+        if !self.settings.publish {
+            return Ok(None);
+        }
+        let description = self.settings.version_description.clone();
+        Publication::of(server, record, description).await.map(Some)
+    }
+
     /// Writes everything but the definition into `record`. Whether anything changed.
     fn apply(&self, record: &mut MachineRecord) -> bool {
         let mut changed = self.settings.apply(record);
@@ -74,10 +100,13 @@ impl Wish {
     }
 }
 
-fn answer(record: &MachineRecord) -> Value {
+fn answer(record: &MachineRecord, publication: Option<&Publication>) -> Value {
     let mut answer = json!({"updateDate": record.updated_at.as_seconds()});
     if let Some(revision_id) = &record.revision_id {
         answer["revisionId"] = json!(revision_id);
+    }
+    if let Some(publication) = publication {
+        answer["stateMachineVersionArn"] = json!(publication.arn(record));
     }
     answer
 }

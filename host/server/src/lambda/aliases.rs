@@ -95,9 +95,8 @@ pub(super) async fn list(server: &Server, mut call: Call) -> Answer {
     let version = name::version(&mut call, "functionVersion");
     let page = Page::read(&mut call);
     let name = Target::read(&mut call)?.unqualified()?;
-    let now = server.clock.now();
     let scope = ["ListAliases", &name, version.as_deref().unwrap_or_default()];
-    let after = page.after(&scope, now)?;
+    let after = page.after(server, &scope).await?;
     let aliases = server.modules.aliases(&name).await;
     let aliases = aliases.map_err(|error| LambdaError::of_modules(error, &server.identity))?;
     let fits = |record: &ModuleAliasRecord| {
@@ -106,7 +105,7 @@ pub(super) async fn list(server: &Server, mut call: Call) -> Answer {
     };
     let found = aliases.into_iter().filter(fits).take(page.wanted());
     let found = found.map(|record| (record.alias.clone(), shown(&server.identity, &record))).collect();
-    Ok(Reply::ok(&page.answer("Aliases", found, &scope, now)))
+    Ok(Reply::ok(&page.answer(server, "Aliases", found, &scope).await))
 }
 
 /// What a request says about an alias.

@@ -13,9 +13,8 @@ pub(super) async fn handle(server: &Server, mut call: Call) -> Answer {
     let all = call.fields.choice("functionVersion", &["ALL"]).is_some();
     let page = Page::read(&mut call);
     call.fields.check()?;
-    let now = server.clock.now();
     let scope = ["ListFunctions", if all { "ALL" } else { "" }];
-    let after = page.after(&scope, now)?.unwrap_or_default();
+    let after = page.after(server, &scope).await?.unwrap_or_default();
     let (after_name, after_version) = after.split_once(':').unwrap_or((&after, ""));
     let mut found: Vec<(String, Value)> = Vec::new();
     for module in server.modules.list().await? {
@@ -45,5 +44,5 @@ pub(super) async fn handle(server: &Server, mut call: Call) -> Answer {
             }
         }
     }
-    Ok(Reply::ok(&page.answer("Functions", found, &scope, now)))
+    Ok(Reply::ok(&page.answer(server, "Functions", found, &scope).await))
 }

@@ -1,12 +1,12 @@
 //! Pages of lists (Lambda API: Marker, MaxItems). A marker belongs to the operation and the arguments it was given for.
 
 use serde_json::Value;
-use stepwell_asl::Timestamp;
 
 use super::error::LambdaError;
 use super::request::Call;
 use crate::api::page_token;
 use crate::limits;
+use crate::server::Server;
 
 /// What a list request says about its page.
 pub(crate) struct Page {
@@ -28,9 +28,10 @@ impl Page {
     }
 
     /// The name of the last item that was given; none for the first page. Errors: InvalidParameterValue.
-    pub(crate) fn after(&self, scope: &[&str], now: Timestamp) -> Result<Option<String>, LambdaError> {
+    pub(crate) async fn after(&self, server: &Server, scope: &[&str]) -> Result<Option<String>, LambdaError> {
         let Some(marker) = &self.marker else { return Ok(None) };
-        let position = page_token::open(marker, scope, now).and_then(|bytes| String::from_utf8(bytes).ok());
+        let position =
+            page_token::open(server, marker, scope).await.and_then(|bytes| String::from_utf8(bytes).ok());
         position.map(Some).ok_or_else(|| {
             LambdaError::InvalidParameterValue(
                 "The Marker is not valid for this request, or too old".to_owned(),
@@ -39,17 +40,19 @@ impl Page {
     }
 
     /// The answer: the items that fit under `member`, and the marker for what is behind them. Items come with names.
-    pub(crate) fn answer(
+    pub(crate) async fn answer(
         &self,
+        server: &Server,
         member: &str,
         mut items: Vec<(String, Value)>,
         scope: &[&str],
-        now: Timestamp,
     ) -> Value {
         let more = items.len() > self.items;
         items.truncate(self.items);
-        let next =
-            items.last().filter(|_| more).map(|(name, _)| page_token::issue(scope, name.as_bytes(), now));
+        let next = match items.last() {
+            Some((name, _)) if more => Some(page_token::issue(server, scope, name.as_bytes()).await),
+            Some(_) | None => None,
+        };
         let items: Vec<Value> = items.into_iter().map(|(_, item)| item).collect();
         let mut answer = serde_json::json!({member: items});
         if let Some(next) = next {

@@ -56,9 +56,8 @@ pub(super) async fn publish(server: &Server, mut call: Call) -> Answer {
 pub(super) async fn list(server: &Server, mut call: Call) -> Answer {
     let page = Page::read(&mut call);
     let name = Target::read(&mut call)?.unqualified()?;
-    let now = server.clock.now();
     let scope = ["ListVersionsByFunction", &name];
-    let after: Option<u64> = page.after(&scope, now)?.map(|after| after.parse().unwrap_or_default());
+    let after: Option<u64> = page.after(server, &scope).await?.map(|after| after.parse().unwrap_or_default());
     let module = current(server, &name, None).await?;
     let mut found: Vec<(String, Value)> = Vec::new();
     if after.is_none() {
@@ -72,5 +71,5 @@ pub(super) async fn list(server: &Server, mut call: Call) -> Answer {
         let number = snapshot.version.clone();
         found.push((number.clone(), snapshot.to_json(server, Some(&number))?));
     }
-    Ok(Reply::ok(&page.answer("Versions", found, &scope, now)))
+    Ok(Reply::ok(&page.answer(server, "Versions", found, &scope).await))
 }

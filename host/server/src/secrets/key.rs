@@ -10,6 +10,8 @@ use std::sync::{Mutex, PoisonError};
 use chacha20poly1305::aead::rand_core::RngCore as _;
 use chacha20poly1305::aead::{KeyInit as _, OsRng};
 use chacha20poly1305::{Key, XChaCha20Poly1305};
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
 use stepwell_store::StoreLocation;
 
 /// Length of the key, in bytes.
@@ -23,7 +25,7 @@ const FILE_BYTES: usize = 128;
 pub struct SecretKey {
     source: Source,
     /// Set at first use.
-    cipher: Mutex<Option<XChaCha20Poly1305>>,
+    key: Mutex<Option<Key>>,
 }
 
 enum Source {
@@ -44,12 +46,12 @@ impl std::fmt::Debug for SecretKey {
 impl SecretKey {
     /// A random key that goes with the process, for stores in memory.
     pub fn in_memory() -> SecretKey {
-        SecretKey { source: Source::Memory, cipher: Mutex::default() }
+        SecretKey { source: Source::Memory, key: Mutex::default() }
     }
 
     /// The key in a file, which is made when the first secret is set.
     pub fn made_in(path: PathBuf) -> SecretKey {
-        SecretKey { source: Source::Made(path), cipher: Mutex::default() }
+        SecretKey { source: Source::Made(path), key: Mutex::default() }
     }
 
     /// The key in a file that must be there.
@@ -57,13 +59,13 @@ impl SecretKey {
     /// # Errors
     /// When it cannot be read, or holds no key.
     pub fn from_file(path: PathBuf) -> Result<SecretKey, String> {
-        let Some(cipher) = read(&path)? else {
+        let Some(key) = read(&path)? else {
             return Err(format!(
                 "{}: there is no such file; make one with `openssl rand -hex 32 > FILE` and mode 0600",
                 path.display()
             ));
         };
-        Ok(SecretKey { source: Source::File(path), cipher: Mutex::new(Some(cipher)) })
+        Ok(SecretKey { source: Source::File(path), key: Mutex::new(Some(key)) })
     }
 
     /// The key of a store: in the file that was named, or in one beside the data, or in memory with the store.
@@ -84,14 +86,26 @@ impl SecretKey {
         }
     }
 
-    /// What seals and opens. `may_make` says that no secret is stored yet. Errors: in words for the operator.
+    /// What seals and opens. `may_make` says that nothing is sealed yet. Errors: in words for the operator.
     pub(super) fn cipher(&self, may_make: bool) -> Result<XChaCha20Poly1305, String> {
-        let mut cipher = self.cipher.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(cipher) = &*cipher {
-            return Ok(cipher.clone());
+        Ok(XChaCha20Poly1305::new(&self.key(may_make)?))
+    }
+
+    /// Another key, for one purpose, which tells nothing of this one. Errors: as above.
+    pub(super) fn derive(&self, purpose: &str, may_make: bool) -> Result<[u8; KEY_BYTES], String> {
+        let key = self.key(may_make)?;
+        let mut hmac = <Hmac<Sha256> as Mac>::new_from_slice(&key).map_err(|error| error.to_string())?;
+        hmac.update(purpose.as_bytes());
+        Ok(hmac.finalize().into_bytes().into())
+    }
+
+    fn key(&self, may_make: bool) -> Result<Key, String> {
+        let mut key = self.key.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(key) = &*key {
+            return Ok(*key);
         }
         let found = match &self.source {
-            Source::Memory => XChaCha20Poly1305::new(&random()),
+            Source::Memory => random(),
             Source::File(path) | Source::Made(path) => match read(path)? {
                 Some(found) => found,
                 None if may_make => make(path).map_err(|error| format!("{}: {error}", path.display()))?,
@@ -103,7 +117,7 @@ impl SecretKey {
                 }
             },
         };
-        *cipher = Some(found.clone());
+        *key = Some(found);
         Ok(found)
     }
 }
@@ -115,7 +129,7 @@ fn random() -> Key {
 }
 
 /// Makes the file with a new key. It is there whole, for its owner alone, or not at all.
-fn make(path: &Path) -> io::Result<XChaCha20Poly1305> {
+fn make(path: &Path) -> io::Result<Key> {
     let key = random();
     let digits: String = key.iter().flat_map(|byte| [byte >> 4, byte & 15]).filter_map(digit).collect();
     let unfinished = path.with_extension(format!("unfinished-{}", std::process::id()));
@@ -130,7 +144,7 @@ fn make(path: &Path) -> io::Result<XChaCha20Poly1305> {
         fs::File::open(folder)?.sync_all()?;
     }
     tracing::info!(file = %path.display(), "made a key for secrets: keep a copy of it apart from the data");
-    Ok(XChaCha20Poly1305::new(&key))
+    Ok(key)
 }
 
 /// The hexadecimal digit of a number below 16.
@@ -149,7 +163,7 @@ fn write_private(path: &Path, text: &str) -> io::Result<()> {
 }
 
 /// Reads a key: 32 bytes as they are, or 64 hexadecimal digits. A missing file is nothing.
-fn read(path: &Path) -> Result<Option<XChaCha20Poly1305>, String> {
+fn read(path: &Path) -> Result<Option<Key>, String> {
     let bytes = match fs::read(path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -162,7 +176,7 @@ fn read(path: &Path) -> Result<Option<XChaCha20Poly1305>, String> {
             path.display()
         ));
     };
-    Ok(Some(XChaCha20Poly1305::new(Key::from_slice(&key))))
+    Ok(Some(Key::from(key)))
 }
 
 fn parse(bytes: &[u8]) -> Option<[u8; KEY_BYTES]> {

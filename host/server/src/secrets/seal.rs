@@ -49,6 +49,12 @@ impl Seal {
         Ok(Sealed { scheme: SCHEME.to_owned(), nonce: nonce.to_vec(), bytes })
     }
 
+    /// A key for one purpose that survives restarts as the sealing key does. Errors: `Key`, `Store`.
+    pub(crate) async fn derive(&self, purpose: &str) -> Result<[u8; 32], SecretError> {
+        let may_make = self.is_unused().await?;
+        self.key.derive(purpose, may_make).map_err(SecretError::Key)
+    }
+
     /// Opens a sealed text. Errors: `Sealed`, also when it belongs to somebody else; `Key`.
     pub(crate) fn open(
         &self,
