@@ -1,5 +1,6 @@
 //! Host failures of the executor. None of them is ever an error of a workflow.
 
+use stepwell_asl::Status;
 use stepwell_store::StoreError;
 
 /// The executor could not begin.
@@ -61,6 +62,41 @@ pub enum StopError {
     #[error("the server is shutting down; try again")]
     ShuttingDown,
     /// The stop could not be made durable.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// RedriveExecution was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RedriveError {
+    /// There is no such execution.
+    #[error("Execution Does Not Exist: '{arn}'")]
+    DoesNotExist {
+        /// The ARN asked for.
+        arn: String,
+    },
+    /// It runs, or has succeeded.
+    #[error("Execution is {} and cannot be redriven", status.as_str())]
+    NotRedrivable {
+        /// Its status.
+        status: Status,
+    },
+    /// Its history has no room for a redrive and an end after it.
+    #[error("Execution history event limit exceeded")]
+    HistoryFull,
+    /// Taking its recorded events again leads to another history than the recorded one.
+    #[error(
+        "Execution cannot be continued: taking its recorded events again leads to another history, because another \
+         version of the server has recorded it or a record is damaged"
+    )]
+    Diverged,
+    /// The owning shard has too much to do.
+    #[error("too many requests are waiting; try again")]
+    Busy,
+    /// The server is shutting down.
+    #[error("the server is shutting down; try again")]
+    ShuttingDown,
+    /// The redrive could not be made durable.
     #[error(transparent)]
     Store(#[from] StoreError),
 }

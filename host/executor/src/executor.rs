@@ -4,7 +4,7 @@ use crate::alarm::Alarm;
 use crate::clock::Clock;
 use crate::deletions::Deletions;
 use crate::endings::Endings;
-use crate::error::{ExecutorError, SkipError, StartError, StopError, WaitError};
+use crate::error::{ExecutorError, RedriveError, SkipError, StartError, StopError, WaitError};
 use crate::express::{Express, ExpressBounds, ExpressEnd, ExpressParts};
 use crate::expressions::Expressions;
 use crate::ids::Ids;
@@ -18,7 +18,7 @@ use crate::quiescence::Quiescence;
 use crate::request::{StartRequest, Started};
 use crate::retention::Retention;
 use crate::revive::Reviver;
-use crate::shard::{Message, Parts, Shard, Stop, Ties};
+use crate::shard::{Message, Parts, Redrive, Shard, Stop, Ties};
 use crate::skipper::Skipper;
 use crate::stall::Stall;
 use crate::virtual_clock::{Skipping, VirtualClock};
@@ -322,6 +322,53 @@ impl Executor {
         let shard = self.shards.of(execution_arn);
         shard.sender.try_send(Message::Stop(stop)).map_err(|_| StopError::Busy)?;
         answer.await.unwrap_or(Err(StopError::ShuttingDown))
+    }
+
+    /// Has an execution that ended without success go on; answers with the time of the redrive when it is durable (API:
+    /// RedriveExecution). The same `client_token` again, within 15 minutes and among the last ten, is answered alike and
+    /// changes nothing. What depends on clocks and machines is for the caller to check.
+    pub async fn redrive(
+        &self,
+        execution_arn: &str,
+        client_token: Option<String>,
+    ) -> Result<Timestamp, RedriveError> {
+        let mut tries = 0;
+        loop {
+            let Some(id) = self.store.execution_id(execution_arn).await? else {
+                return Err(RedriveError::DoesNotExist { arn: execution_arn.to_owned() });
+            };
+            if let Some(redriven_at) = self.redriven_before(id, client_token.as_deref()).await? {
+                return Ok(redriven_at);
+            }
+            let (reply, answer) = oneshot::channel();
+            let shard = self.shards.of(execution_arn);
+            let (execution_arn, token) = (execution_arn.to_owned(), client_token.clone());
+            let redrive = Redrive { execution_arn, id, client_token: token, reply };
+            shard.sender.try_send(Message::Redrive(redrive)).map_err(|_| RedriveError::Busy)?;
+            tries += 1;
+            match answer.await.unwrap_or(Err(RedriveError::ShuttingDown)) {
+                // Something of the same commit had changed since it was read, maybe this execution.
+                Err(RedriveError::Store(StoreError::Conflict)) if tries < limits::START_TRIES => {}
+                // The same request may have come twice at the same time.
+                Err(refusal @ RedriveError::NotRedrivable { .. }) => {
+                    let redriven_at = self.redriven_before(id, client_token.as_deref()).await?;
+                    return redriven_at.ok_or(refusal);
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// When the redrive was that this token stands for.
+    async fn redriven_before(
+        &self,
+        id: ExecutionId,
+        client_token: Option<&str>,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let Some(token) = client_token else { return Ok(None) };
+        let keep = i64::try_from(limits::REDRIVE_TOKEN_KEPT.as_millis()).unwrap_or(i64::MAX);
+        let since = Timestamp(self.skipper.clock.now().0.saturating_sub(keep));
+        Ok(self.store.redrive_record(id).await?.redriven_at(token, since))
     }
 
     /// Waits until an execution, which the store has, is no longer running. Waits in memory of a few bytes, and reads

@@ -32,7 +32,7 @@ mod stall;
 mod virtual_clock;
 
 pub use clock::{Clock, SystemClock};
-pub use error::{ExecutorError, SkipError, StartError, StopError, WaitError};
+pub use error::{ExecutorError, RedriveError, SkipError, StartError, StopError, WaitError};
 pub use executor::{Executor, ExecutorConfig};
 pub use express::{ExpressBounds, ExpressEnd};
 pub use expressions::{Expressions, NoExpressions};

@@ -59,6 +59,8 @@ pub const RETENTION_PATIENCE: Duration = Duration::from_mins(10);
 pub const RETENTION_CONFLICTS: u32 = 4;
 /// Times that StartExecution is tried again when somebody else took the name at the same moment.
 pub const START_TRIES: u32 = 4;
+/// How long the token of a redrive is remembered (API reference, section 1.12).
+pub const REDRIVE_TOKEN_KEPT: Duration = Duration::from_mins(15);
 /// Executions whose checkpoints are written in one commit when the server shuts down.
 pub const LAST_CHECKPOINTS: usize = 256;
 /// Last part of a call's log that `LogType: Tail` returns, in bytes (Lambda API).

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::{panic, thread};
 use stepwell_asl::jsonata::{Evaluation, EvaluationError, Evaluator};
 use stepwell_asl::{Changed, Diverged, Execution, Recorded, StateMachine, Timestamp, replay};
-use stepwell_store::{ExecutionId, Loaded, Store, StoreError, Stranded, Tracked};
+use stepwell_store::{ExecutionId, Loaded, RedriveRecord, Store, StoreError, Stranded, Tracked};
 use tokio::sync::oneshot;
 
 /// An execution as the store has it, ready to go on.
@@ -78,14 +78,29 @@ pub(crate) struct Reviver {
 impl Reviver {
     /// An execution that has not ended; none of one that has. Only its shard may ask, and must not change it meanwhile.
     pub(crate) async fn revive(&self, id: ExecutionId) -> Result<Option<Revived>, ReviveError> {
-        let Some(Loaded { mut tracked, execution, journal, last_event_at }) = self.store.load(id).await?
-        else {
-            return Ok(None);
-        };
+        match self.store.load(id).await? {
+            Some(loaded) => self.replayed(loaded).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// An execution that ended without success, to be redriven, with the tokens of its redrives; none of any other. As
+    /// above, only its shard may ask.
+    pub(crate) async fn revive_ended(
+        &self,
+        id: ExecutionId,
+    ) -> Result<Option<(Revived, RedriveRecord)>, ReviveError> {
+        let Some(loaded) = self.store.load_ended(id).await? else { return Ok(None) };
+        let record = self.store.redrive_record(id).await?;
+        Ok(Some((self.replayed(loaded).await?, record)))
+    }
+
+    async fn replayed(&self, loaded: Loaded) -> Result<Revived, ReviveError> {
+        let Loaded { mut tracked, execution, journal, last_event_at } = loaded;
         let machine = self.machines.get(tracked.record().machine, tracked.record().revision).await?;
         let (execution, changed) = self.replay(&machine, execution, journal).await?;
         tracked.replayed(changed);
-        Ok(Some(Revived { machine, tracked, execution, last_event_at }))
+        Ok(Revived { machine, tracked, execution, last_event_at })
     }
 
     /// The same; and where an execution cannot be continued, what it takes to end it.

@@ -221,6 +221,11 @@ impl Execution {
         Execution::new(context, Value::Null)
     }
 
+    /// As of when what its tasks name is resolved: its last redrive, or its start.
+    pub fn pinned_at(&self) -> Timestamp {
+        self.progress.redrive.map_or(self.context.start_time, |redrive| redrive.at)
+    }
+
     /// All work owed, in a fixed order. What recovery dispatches: there is no other record of it.
     pub fn pending(&self) -> Vec<Work> {
         let mut pending = Vec::new();

@@ -4,7 +4,7 @@ use super::away::{Gone, Queued};
 use super::live::Live;
 use super::turn::{Reply, Turn};
 use super::{Message, Occurrence, Shard};
-use crate::error::{StartError, StopError};
+use crate::error::{RedriveError, StartError, StopError};
 use crate::integration::{TaskOutcome, TaskRequest};
 use crate::limits;
 use crate::observer::Observed;
@@ -57,7 +57,7 @@ impl Shard {
                 observation,
                 context: &live.execution.context,
                 trace_header: record.trace_header.as_deref(),
-                redrive_count: 0,
+                redrive_count: live.execution.progress.redrive.map_or(0, |redrive| redrive.count.into()),
                 events,
             });
         }
@@ -70,6 +70,7 @@ impl Shard {
             match reply {
                 Reply::Start(reply, started) => drop(reply.send(Ok(started))),
                 Reply::Stop(reply, stopped_at) => drop(reply.send(Ok(stopped_at))),
+                Reply::Redrive(reply, redriven_at) => drop(reply.send(Ok(redriven_at))),
             }
         }
         for (id, began, commands) in turn.commands {
@@ -81,6 +82,7 @@ impl Shard {
             }
         }
         for id in turn.touched {
+            self.release_redrives(id);
             self.forget_if_ended(id);
             self.settle(id);
             self.begin_next(id);
@@ -111,6 +113,7 @@ impl Shard {
             match reply {
                 Reply::Start(reply, _) => drop(reply.send(Err(StartError::Store(failure.clone())))),
                 Reply::Stop(reply, _) => drop(reply.send(Err(StopError::Store(failure.clone())))),
+                Reply::Redrive(reply, _) => drop(reply.send(Err(RedriveError::Store(failure.clone())))),
             }
         }
         if !conflict {
@@ -128,6 +131,7 @@ impl Shard {
         }
         for id in touched {
             self.begin_next(id);
+            self.release_redrives(id);
         }
         for id in turn.stranded {
             self.release_stranded(id);
@@ -234,7 +238,7 @@ impl Shard {
             attempt: task.attempt,
             idempotency_key: task.idempotency_key,
             deadline: task.deadline,
-            pinned_at: Some(live.execution.context.start_time),
+            pinned_at: Some(live.execution.pinned_at()),
         };
         let (integration, sender) = (Arc::clone(&self.integration), self.sender.clone());
         let running = tokio::spawn(async move {
@@ -273,7 +277,9 @@ impl Shard {
         if progress.status == Status::Running {
             return;
         }
-        if live.tracked.leaves_parts() && progress.last_branch > BranchId::ROOT {
+        // From what the others have left, a redrive goes on.
+        let succeeded = progress.status == Status::Succeeded;
+        if succeeded && live.tracked.leaves_parts() && progress.last_branch > BranchId::ROOT {
             self.sweep(id);
         }
         let stopped_at = live.stopped_at().unwrap_or_else(|| self.clock.now());
@@ -296,6 +302,7 @@ impl Shard {
         if let Some(away) = self.drop_live(id).and_then(|live| live.away) {
             away.dismiss(gone);
         }
+        self.release_redrives(id);
         self.ties.endings.tell(id);
     }
 

@@ -4,9 +4,10 @@
 //! order. So no step ever builds on something that the store may not hold, and an undo finds nothing under way.
 
 use super::live::Before;
+use super::redrive::Redriver;
 use super::turn::{Reply, Turn};
 use super::{Occurrence, Shard};
-use crate::error::{StartError, StopError};
+use crate::error::{RedriveError, StartError, StopError};
 use crate::lane::{Home, Job, Stepped};
 use crate::limits;
 use crate::request::Started;
@@ -50,6 +51,7 @@ pub(super) struct Queued {
 pub(super) enum Asker {
     Start(oneshot::Sender<Result<Started, StartError>>),
     Stop(oneshot::Sender<Result<Timestamp, StopError>>),
+    Redrive(Redriver),
 }
 
 /// Why an execution is no longer in memory.
@@ -138,6 +140,13 @@ impl Asker {
             (Asker::Stop(reply), Gone::Unread(failure)) => {
                 drop(reply.send(Err(StopError::Store(failure.clone()))));
             }
+            (Asker::Redrive(redriver), Gone::Unread(failure)) => {
+                drop(redriver.reply.send(Err(RedriveError::Store(failure.clone()))));
+            }
+            // As for a start.
+            (Asker::Redrive(redriver), Gone::Ended(_) | Gone::NeverStarted) => {
+                drop(redriver.reply.send(Err(RedriveError::Store(StoreError::Unknown))));
+            }
         }
     }
 }
@@ -192,21 +201,26 @@ impl Shard {
         let Queued { occurrence, askers } = queued;
         let id = occurrence.id;
         let moved = self.absorb(&occurrence, before, transition, turn);
-        let Some(live) = self.live.get_mut(&id) else { return };
+        let Some(live) = self.live.get(&id) else { return };
         let (started_at, stopped_at) = (live.started_at(), live.stopped_at());
+        let execution_arn = live.execution_arn().to_owned();
         if moved && askers.is_empty() {
             turn.occurrences.push(occurrence);
         }
         for asker in askers {
-            turn.replies.push(match asker {
+            match asker {
                 Asker::Start(reply) => {
-                    let execution_arn = live.execution_arn().to_owned();
-                    Reply::Start(reply, Started { execution_arn, started_at })
+                    let started = Started { execution_arn: execution_arn.clone(), started_at };
+                    turn.replies.push(Reply::Start(reply, started));
                 }
-                Asker::Stop(reply) => Reply::Stop(reply, stopped_at.unwrap_or_else(|| self.clock.now())),
-            });
+                Asker::Stop(reply) => {
+                    let stopped_at = stopped_at.unwrap_or_else(|| self.clock.now());
+                    turn.replies.push(Reply::Stop(reply, stopped_at));
+                }
+                Asker::Redrive(redriver) => self.redriven(id, redriver, turn),
+            }
         }
-        match live.away.as_mut() {
+        match self.live.get_mut(&id).and_then(|live| live.away.as_mut()) {
             Some(away) if moved => away.place = Place::Uncommitted,
             // A late event changed nothing: there is nothing to commit, and the next may begin.
             Some(_) | None => self.begin_next(id),

@@ -7,6 +7,7 @@
 mod after_commit;
 mod away;
 mod live;
+mod redrive;
 mod revival;
 mod start;
 mod stop;
@@ -29,6 +30,7 @@ use crate::request::{StartRequest, Started};
 use crate::revive::Reviver;
 use crate::stall::Stall;
 use live::Live;
+pub(crate) use redrive::{Redrive, Redriving};
 use revival::Revival;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -52,6 +54,10 @@ pub(crate) enum Message {
     },
     /// StopExecution.
     Stop(Stop),
+    /// RedriveExecution.
+    Redrive(Redrive),
+    /// An ended execution was read back to be redriven.
+    Redriving(Box<Redriving>),
     /// A task ended.
     TaskEnded(Occurrence),
     /// A step came back from the lane.
@@ -119,6 +125,8 @@ pub(crate) struct Shard {
     names: BTreeMap<String, ExecutionId>,
     /// Executions that are being read back, with the requests that wait for it.
     reviving: BTreeMap<ExecutionId, Vec<Stop>>,
+    /// Requests to redrive executions that are being read back, or are redriven and not committed yet.
+    redriving: BTreeMap<ExecutionId, Vec<Redrive>>,
     timers: Timers,
     /// Events that need no waiting: yields, and those of a failed commit.
     ready: VecDeque<Occurrence>,
@@ -155,6 +163,7 @@ impl Shard {
             live: BTreeMap::new(),
             names: BTreeMap::new(),
             reviving: BTreeMap::new(),
+            redriving: BTreeMap::new(),
             timers: Timers::default(),
             ready: VecDeque::new(),
             closing: None,
@@ -262,6 +271,8 @@ impl Shard {
         match message {
             Message::Start { request, machine, reply } => self.start(*request, machine, reply, turn),
             Message::Stop(stop) => self.stop(stop, turn),
+            Message::Redrive(redrive) => self.redrive(redrive),
+            Message::Redriving(redriving) => self.redriving(*redriving, turn).await,
             Message::TaskEnded(occurrence) => self.apply(occurrence, turn),
             Message::Stepped(stepped) => self.came_back(*stepped, turn).await,
             Message::Wake { id, permit, hold, recovered } => {

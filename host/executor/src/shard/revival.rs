@@ -65,6 +65,18 @@ impl Shard {
     pub(super) async fn revived(&mut self, revival: Revival, turn: &mut Turn) {
         let Revival { id, outcome, recovered } = revival;
         let stops = self.reviving.remove(&id).unwrap_or_default();
+        self.revived_as(id, outcome, recovered, stops, turn).await;
+        self.release_redrives(id);
+    }
+
+    async fn revived_as(
+        &mut self,
+        id: ExecutionId,
+        outcome: Result<Option<Revived>, NotRevived>,
+        recovered: Option<Arc<Recovered>>,
+        stops: Vec<Stop>,
+        turn: &mut Turn,
+    ) {
         match outcome {
             Ok(Some(revived)) => {
                 if let Some(recovered) = recovered {

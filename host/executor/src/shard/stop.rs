@@ -79,6 +79,7 @@ impl Shard {
         for stop in self.reviving.remove(&id).unwrap_or_default() {
             self.revive_for(id, stop);
         }
+        self.release_redrives(id);
     }
 
     /// Answers those who wanted to stop an execution that has ended.

@@ -3,7 +3,7 @@
 use super::away::Queued;
 use super::live::Before;
 use super::{Occurrence, Shard};
-use crate::error::{StartError, StopError};
+use crate::error::{RedriveError, StartError, StopError};
 use crate::limits;
 use crate::observer::Tally;
 use crate::request::Started;
@@ -40,6 +40,7 @@ pub(super) struct Turn {
 pub(super) enum Reply {
     Start(oneshot::Sender<Result<Started, StartError>>, Started),
     Stop(oneshot::Sender<Result<Timestamp, StopError>>, Timestamp),
+    Redrive(oneshot::Sender<Result<Timestamp, RedriveError>>, Timestamp),
 }
 
 impl Turn {

@@ -23,12 +23,18 @@ pub(crate) async fn check(store: &Store, orders: u64, client: &Client, tally: &m
         if let Some(started_at) = client.started.get(&number) {
             assert_eq!(standing.context.start_time, *started_at, "{place}: its start");
         }
-        if let Some(stopped_at) = client.stopped.get(&number) {
+        let redriven = client.redriven.get(&number).map_or(0, Vec::len);
+        assert_eq!(
+            standing.redrive.map_or(0, |redrive| redrive.count as usize),
+            redriven,
+            "{place}: redrives"
+        );
+        if let Some(stopped_at) = client.stopped.get(&number).filter(|_| redriven == 0) {
             assert_eq!(standing.stopped_at, Some(*stopped_at), "{place}: its end");
         }
         let history = store.history(id, 1, 10_000, false).await.unwrap().events;
-        check_history(&history, &place);
-        check_result(&standing, &history, number, &place);
+        check_history(&history, redriven, &place);
+        check_result(&standing, &history, number, redriven, &place);
         let mut reversed = store.history(id, u64::MAX, 10_000, true).await.unwrap().events;
         reversed.reverse();
         assert_eq!(reversed, history);
@@ -40,8 +46,8 @@ pub(crate) async fn check(store: &Store, orders: u64, client: &Client, tally: &m
     }
 }
 
-fn check_result(standing: &Standing, history: &[HistoryEvent], number: u64, place: &str) {
-    let expected = expected(number);
+fn check_result(standing: &Standing, history: &[HistoryEvent], number: u64, redriven: usize, place: &str) {
+    let expected = expected(number, redriven);
     if standing.status == Status::Aborted {
         assert!(is_stopped(number), "{place}: nobody stopped it");
         assert_eq!(standing.error.as_deref(), Some("Cancelled"), "{place}");
@@ -59,7 +65,7 @@ fn check_result(standing: &Standing, history: &[HistoryEvent], number: u64, plac
     check_attempts(history, number, &expected, place);
 }
 
-fn check_history(history: &[HistoryEvent], place: &str) {
+fn check_history(history: &[HistoryEvent], redriven: usize, place: &str) {
     for (index, event) in history.iter().enumerate() {
         assert_eq!(event.id, index as u64 + 1, "{place}: ids are dense");
         assert!(event.previous_event_id < event.id, "{place}");
@@ -73,7 +79,7 @@ fn check_history(history: &[HistoryEvent], place: &str) {
                 | HistoryDetails::ExecutionAborted { .. }
         )
     });
-    assert_eq!(ends.count(), 1, "{place}: it ends once");
+    assert_eq!(ends.count(), 1 + redriven, "{place}: it ends once, and once more after every redrive");
 }
 
 /// Each attempt is recorded once: of the charge exactly; of the picks as many as a round has, or fewer where a

@@ -1,11 +1,11 @@
-//! A client of the executor: starts and stops orders until it is answered, and remembers every answer. What it was told
+//! A client of the executor: starts, stops and redrives orders until it is answered, and remembers every answer. What it was told
 //! once must be true ever after, whatever the lives since.
 
-use crate::shop::{arn, is_stopped, request};
+use crate::shop::{arn, is_stopped, redrives, request};
 use futures_util::future::join_all;
 use std::collections::{BTreeMap, BTreeSet};
-use stepwell_asl::Timestamp;
-use stepwell_executor::{Executor, StartError, StopError};
+use stepwell_asl::{Status, Timestamp};
+use stepwell_executor::{Executor, RedriveError, StartError, StopError};
 use stepwell_store::Store;
 
 /// After so many looks at an order, it is stopped if it is one of those.
@@ -16,6 +16,10 @@ const LOOKS_BEFORE_STOP: u64 = 3;
 pub(crate) struct Client {
     pub(crate) started: BTreeMap<u64, Timestamp>,
     pub(crate) stopped: BTreeMap<u64, Timestamp>,
+    /// When each redrive was.
+    pub(crate) redriven: BTreeMap<u64, Vec<Timestamp>>,
+    /// Orders that have succeeded, and so cannot be redriven.
+    succeeded: BTreeSet<u64>,
     /// Orders whose name is taken by an ended execution.
     ended: BTreeSet<u64>,
     looks: u64,
@@ -43,7 +47,51 @@ impl Client {
         if self.looks > LOOKS_BEFORE_STOP {
             self.stop_some(orders, executor, truth).await;
         }
-        self.ended.len()
+        self.redrive_some(executor, truth).await;
+        self.ended.iter().filter(|number| self.is_done(**number)).count()
+    }
+
+    /// Whether an order that has ended is not to be redriven any more.
+    fn is_done(&self, number: u64) -> bool {
+        let made = self.redriven.get(&number).map_or(0, Vec::len);
+        self.succeeded.contains(&number) || made >= redrives(number)
+    }
+
+    /// Redrives those that have ended and are to be redriven once more. Each request is made twice at the same time, as by
+    /// a client that is told to try again: it happens once.
+    async fn redrive_some(&mut self, executor: &Executor, truth: &Store) {
+        let made = |number: &u64| self.redriven.get(number).map_or(0, Vec::len);
+        let ended = self.ended.iter().copied();
+        let numbers: Vec<u64> = ended.filter(|number| !self.is_done(*number)).collect();
+        let asked: Vec<(u64, String)> =
+            numbers.iter().map(|number| (*number, format!("redrive-{}", made(number)))).collect();
+        let answers = join_all(asked.iter().map(|(number, token)| async move {
+            let (arn, token) = (arn(*number), || Some(token.clone()));
+            futures_util::future::join(executor.redrive(&arn, token()), executor.redrive(&arn, token())).await
+        }));
+        for (number, (one, other)) in numbers.into_iter().zip(answers.await) {
+            if let (Ok(one), Ok(other)) = (&one, &other) {
+                assert_eq!(one, other, "order {number} was redriven twice for one request");
+            }
+            match one.or(other) {
+                Ok(at) => self.heard_of_redrive(number, at, truth).await,
+                Err(RedriveError::NotRedrivable { status: Status::Succeeded }) => {
+                    self.succeeded.insert(number);
+                }
+                Err(RedriveError::Store(_) | RedriveError::ShuttingDown | RedriveError::Busy) => {}
+                Err(failure) => panic!("order {number}: {failure}"),
+            }
+        }
+    }
+
+    async fn heard_of_redrive(&mut self, number: u64, at: Timestamp, truth: &Store) {
+        self.acknowledged += 1;
+        self.ended.remove(&number);
+        let times = self.redriven.entry(number).or_default();
+        times.push(at);
+        let id = truth.execution_id(&arn(number)).await.unwrap().unwrap();
+        let stored = truth.standing(id).await.unwrap().unwrap().redrive.map(|redrive| redrive.count as usize);
+        assert_eq!(stored, Some(times.len()), "redrives of order {number} are acknowledged and not stored");
     }
 
     fn asks_for(&self, number: u64) -> bool {
@@ -59,6 +107,7 @@ impl Client {
         // Also some of those that it has stopped already: they must say so again.
         let asks = |number: &u64| {
             is_stopped(*number)
+                && !self.redriven.contains_key(number)
                 && (!self.stopped.contains_key(number) || (self.looks + number).is_multiple_of(16))
         };
         let numbers: Vec<u64> = (0..orders).filter(asks).collect();

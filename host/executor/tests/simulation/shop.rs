@@ -94,7 +94,7 @@ impl Shop {
     fn charge(&self, number: u64, request: &TaskRequest) -> Result<Value, &'static str> {
         match number % 5 {
             1 if request.attempt < 1 => Err("Busy"),
-            2 => Err("Busy"),
+            2 if !is_redriven(&request.idempotency_key) => Err("Busy"),
             3 => Err("Declined"),
             4 if self.is_first(number, &request.idempotency_key) => Err("Flaky"),
             _ => Ok(json!({"charged": number})),
@@ -121,6 +121,16 @@ pub(crate) fn is_stopped(number: u64) -> bool {
     number % 8 == 6
 }
 
+/// How often the client redrives an order that has not succeeded.
+pub(crate) fn redrives(number: u64) -> usize {
+    usize::try_from(number / 2 % 3).unwrap()
+}
+
+/// Whether an attempt belongs to an execution that was redriven.
+fn is_redriven(idempotency_key: &str) -> bool {
+    idempotency_key.split('#').count() > 3
+}
+
 /// The items of an order.
 pub(crate) fn items(number: u64) -> std::ops::Range<u64> {
     0..number % 9
@@ -137,9 +147,29 @@ pub(crate) struct Expected {
     pub(crate) rounds: usize,
 }
 
-pub(crate) fn expected(number: u64) -> Expected {
+/// After so many redrives.
+pub(crate) fn expected(number: u64, redrives: usize) -> Expected {
+    let expected = expected_at_first(number);
+    if redrives == 0 {
+        return expected;
+    }
+    let Expected { charges: (least, most), rounds, .. } = expected;
+    // Whatever was under way at an end is begun anew. Who was stopped early had not made all attempts.
+    let (charges, rounds) = ((least.min(1), most * (1 + redrives)), rounds + redrives);
+    let (status, result) = match number % 5 {
+        2 => (Status::Succeeded, output(number)),
+        _ => (expected.status, expected.result),
+    };
+    Expected { status, result, charges, rounds }
+}
+
+fn output(number: u64) -> Value {
     let picked: Vec<Value> = items(number).map(|item| json!({"picked": item})).collect();
-    let output = json!([{"charged": number}, picked]);
+    json!([{"charged": number}, picked])
+}
+
+fn expected_at_first(number: u64) -> Expected {
+    let output = output(number);
     let (status, result, charges, rounds) = match number % 5 {
         1 => (Status::Succeeded, output, (2, 2), 1),
         2 => (Status::Failed, json!("Busy"), (3, 3), 1),

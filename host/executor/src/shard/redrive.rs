@@ -1,0 +1,152 @@
+//! RedriveExecution inside a shard: an ended execution is read back, and goes on as one more event of it.
+//!
+//! While it is read it counts as being read back: nobody else reads it, and requests for it wait. It must never be read
+//! while it is in memory. That nobody removes it meanwhile is a condition of the commit.
+
+use super::away::{Asker, Queued};
+use super::live::Live;
+use super::turn::{Reply, Turn};
+use super::{Message, Occurrence, Shard};
+use crate::error::RedriveError;
+use crate::limits;
+use crate::revive::{ReviveError, Revived};
+use stepwell_asl::{EventKind, Status, Timestamp};
+use stepwell_store::{ExecutionId, RedriveRecord};
+use tokio::sync::oneshot;
+use tracing::warn;
+
+/// A request to redrive an execution.
+pub(crate) struct Redrive {
+    pub(crate) execution_arn: String,
+    pub(crate) id: ExecutionId,
+    pub(crate) client_token: Option<String>,
+    pub(crate) reply: oneshot::Sender<Result<Timestamp, RedriveError>>,
+}
+
+/// An ended execution that was read back, or not, with the tokens of its redrives.
+pub(crate) struct Redriving {
+    redrive: Redrive,
+    outcome: Result<Option<(Revived, RedriveRecord)>, ReviveError>,
+}
+
+/// Who waits for a redrive, and the tokens to be stored with it.
+pub(super) struct Redriver {
+    pub(super) reply: oneshot::Sender<Result<Timestamp, RedriveError>>,
+    token: Option<(RedriveRecord, String)>,
+}
+
+impl Shard {
+    /// Begins to read the execution, unless it runs.
+    pub(super) fn redrive(&mut self, redrive: Redrive) {
+        let id = redrive.id;
+        let refusal = if self.closing.is_some() {
+            Some(RedriveError::ShuttingDown)
+        } else if self.redriving.contains_key(&id) || self.reviving.contains_key(&id) {
+            self.redriving.entry(id).or_default().push(redrive);
+            return;
+        } else if self.live.contains_key(&id) {
+            // Also one whose end is not committed yet: it has not ended for anybody.
+            Some(RedriveError::NotRedrivable { status: Status::Running })
+        } else if self.reviving.len() >= limits::REVIVALS_ASKED {
+            Some(RedriveError::Busy)
+        } else {
+            None
+        };
+        if let Some(refusal) = refusal {
+            return redrive.refuse(refusal);
+        }
+        self.reviving.insert(id, Vec::new());
+        let (reviver, home) = (self.reviver.clone(), self.sender.clone());
+        tokio::spawn(async move {
+            let outcome = reviver.revive_ended(id).await;
+            // The shard ends only with the server; then the caller asks again.
+            let _ = home.send(Message::Redriving(Box::new(Redriving { redrive, outcome }))).await;
+        });
+    }
+
+    /// Goes on with an execution that was read back from its end.
+    pub(super) async fn redriving(&mut self, redriving: Redriving, turn: &mut Turn) {
+        let Redriving { redrive, outcome } = redriving;
+        let id = redrive.id;
+        let stops = self.reviving.remove(&id).unwrap_or_default();
+        match outcome {
+            Ok(Some(_)) if self.closing.is_some() => redrive.refuse(RedriveError::ShuttingDown),
+            Ok(Some((revived, _))) if !has_room(&revived) => redrive.refuse(RedriveError::HistoryFull),
+            Ok(Some((revived, record))) => self.go_on(redrive, revived, record, turn),
+            Ok(None) => {
+                let refusal = match self.store.standing(id).await {
+                    Ok(None) => RedriveError::DoesNotExist { arn: redrive.execution_arn.clone() },
+                    Ok(Some(standing)) => RedriveError::NotRedrivable { status: standing.status },
+                    Err(failure) => RedriveError::Store(failure),
+                };
+                redrive.refuse(refusal);
+            }
+            Err(failure) => {
+                warn!(execution = redrive.execution_arn, %failure, "an execution could not be redriven");
+                redrive.refuse(match failure {
+                    ReviveError::Diverged(_) => RedriveError::Diverged,
+                    ReviveError::Store(_) | ReviveError::Definition(_) | ReviveError::Failed => {
+                        RedriveError::Store(failure.into_store_error())
+                    }
+                });
+            }
+        }
+        if self.live.contains_key(&id) {
+            for stop in stops {
+                self.stop(stop, turn);
+            }
+        } else {
+            self.stopped_before(id, stops).await;
+            self.release_redrives(id);
+        }
+    }
+
+    fn go_on(&mut self, redrive: Redrive, revived: Revived, record: RedriveRecord, turn: &mut Turn) {
+        let Redrive { id, client_token, reply, .. } = redrive;
+        let number = revived.execution.progress.redrive.map_or(0, |redrive| redrive.count) + 1;
+        self.names.insert(revived.execution.context.execution_arn.clone(), id);
+        self.live.insert(id, Live::revived(revived));
+        // Until it is known whether the commit was stored, nobody is told that it runs.
+        self.redriving.entry(id).or_default();
+        let occurrence = Occurrence { id, kind: EventKind::Redrive { number }, log: Vec::new() };
+        let redriver = Redriver { reply, token: client_token.map(|token| (record, token)) };
+        if self.is_laned(id) {
+            return self.queue(Queued { occurrence, askers: vec![Asker::Redrive(redriver)] }, turn);
+        }
+        self.step_now(&occurrence, turn);
+        self.redriven(id, redriver, turn);
+    }
+
+    /// Adds what is stored beside the transition that a redrive made, and its answer.
+    pub(super) fn redriven(&mut self, id: ExecutionId, redriver: Redriver, turn: &mut Turn) {
+        let Redriver { reply, token } = redriver;
+        let redrive = self.live.get(&id).and_then(|live| live.execution.progress.redrive);
+        let at = redrive.map_or_else(|| self.clock.now(), |redrive| redrive.at);
+        if let Some((record, token)) = token {
+            let kept = turn.changes.redrive_record(id, &record.with(token, at));
+            turn.keep(kept);
+        }
+        // The caller is told when the commit fails, and decides whether to ask again.
+        turn.replies.push(Reply::Redrive(reply, at));
+    }
+
+    /// Lets those ask who came while the execution was being read back, or while its redrive was not committed.
+    pub(super) fn release_redrives(&mut self, id: ExecutionId) {
+        for redrive in self.redriving.remove(&id).unwrap_or_default() {
+            self.redrive(redrive);
+        }
+    }
+}
+
+/// Whether the history takes a redrive and an end after it: otherwise the event would change nothing.
+fn has_room(revived: &Revived) -> bool {
+    let last = revived.execution.progress.last_event_id;
+    last.saturating_add(2) <= revived.execution.context.quotas.history_events
+}
+
+impl Redrive {
+    fn refuse(self, refusal: RedriveError) {
+        // The caller may be gone; that changes nothing here.
+        let _ = self.reply.send(Err(refusal));
+    }
+}
