@@ -59,6 +59,8 @@ Any AWS client works, {clients}:
   aws stepfunctions list-state-machines --region {region} --endpoint-url {endpoint}
   boto3.client(\"stepfunctions\", region_name=\"{region}\", endpoint_url=\"{endpoint}\")
   stepwell --endpoint {endpoint} machine list
+For StartSyncExecution and TestState, SDKs must not put `sync-` before the host:
+  AWS_DISABLE_HOST_PREFIX_INJECTION=true, or boto3's Config(inject_host_prefix=False)
 "
     )
 }
@@ -88,6 +90,7 @@ mod tests {
             assert!(say(Some(clock)).contains("account 123456789012\n  clock         VIRTUAL: "));
         }
         assert!(text.contains("listening on  http://0.0.0.0:8083\n"), "{text}");
+        assert!(text.contains("\n  AWS_DISABLE_HOST_PREFIX_INJECTION=true"), "{text}");
         assert!(text.contains("--region eu-west-1 --endpoint-url http://127.0.0.1:8083\n"), "{text}");
         let open = super::text(address, true, "memory", &identity, None, Asks::NobodyThoughReachable);
         assert!(open.contains("https://0.0.0.0:8083") && open.contains("OPEN: everybody"), "{open}");
