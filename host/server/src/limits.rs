@@ -233,6 +233,57 @@ pub(crate) const TAG_KEY_CHARACTERS: usize = 128;
 /// Longest value of a tag, in characters.
 pub(crate) const TAG_VALUE_CHARACTERS: usize = 256;
 
+/// Transitions that wait to be logged or traced.
+pub(crate) const OBSERVED_ITEMS: usize = 65_536;
+/// And their bytes.
+pub(crate) const OBSERVED_BYTES: usize = 64 << 20;
+/// How many of them are written down at once.
+pub(crate) const OBSERVED_AT_ONCE: usize = 1_024;
+/// How often it is said at most that some were lost.
+pub(crate) const LOSS_WARNINGS: Duration = Duration::from_mins(1);
+/// How long the last logs and traces may take to be written when the server stops.
+pub(crate) const OBSERVED_GRACE: Duration = Duration::from_secs(5);
+/// Executions whose open spans are in memory; others are read back from their history.
+pub(crate) const TRACED_EXECUTIONS: usize = 10_000;
+/// Events of one span.
+pub(crate) const SPAN_EVENTS: usize = 128;
+/// What a span says of a cause, in characters.
+pub(crate) const SPAN_CAUSE_CHARACTERS: usize = 1_024;
+/// Spans, and log records, that wait to be sent to a collector.
+pub(crate) const TELEMETRY_ITEMS: usize = 16_384;
+/// How many of them are sent at once.
+pub(crate) const TELEMETRY_BATCH: usize = 512;
+/// How long they wait for others.
+pub(crate) const TELEMETRY_PAUSE: Duration = Duration::from_secs(1);
+/// Pauses after tries that a collector did not take.
+pub(crate) const TELEMETRY_RETRIES: [Duration; 4] =
+    [Duration::from_millis(250), Duration::from_secs(1), Duration::from_secs(4), Duration::ZERO];
+/// How often open executions are counted anew.
+pub(crate) const OPEN_COUNTED_EVERY: Duration = Duration::from_hours(1);
+
+/// Files of one log group.
+pub(crate) const LOG_SEGMENTS: u64 = 8;
+/// Longest part of a group's name that names its directory, in bytes.
+pub(crate) const LOG_DIRECTORY_BYTES: usize = 150;
+/// Longest name of a log group, in characters. CloudWatch has 512, but destinations of state machines 256 with their ARN.
+pub(crate) const LOG_GROUP_CHARACTERS: usize = 256;
+/// Longest ARN of a log group, in characters (CloudWatch Logs API: AmazonResourceName).
+pub(crate) const LOG_ARN_CHARACTERS: usize = 1_011;
+/// Log groups on a page (CloudWatch Logs API: DescribeLimit).
+pub(crate) const LOG_GROUPS_PAGE: i64 = 50;
+/// Events on a page (CloudWatch Logs API: EventsLimit).
+pub(crate) const LOG_EVENTS_PAGE: i64 = 10_000;
+/// Bytes of events after which a page ends (CloudWatch Logs API: 1 MB).
+pub(crate) const LOG_ANSWER_BYTES: usize = 1 << 20;
+/// What is looked through for one page, in bytes.
+pub(crate) const LOG_SCAN_BYTES: u64 = 16 << 20;
+/// Longest line, in bytes: what is read to see the first one.
+pub(crate) const LOG_LINE_BYTES: u64 = 4 << 20;
+/// Longest filter pattern, in characters (CloudWatch Logs API: FilterPattern).
+pub(crate) const FILTER_CHARACTERS: usize = 1_024;
+/// A day.
+pub(crate) const DAY_MILLISECONDS: i64 = 86_400_000;
+
 /// Largest request that uploads code, in bytes: the code as base64, in an archive or not, and the members beside it.
 pub(crate) fn code_request_bytes(max_module_bytes: usize) -> usize {
     max_module_bytes / 3 * 4 + LAMBDA_REQUEST_BYTES

@@ -13,7 +13,7 @@ use anyhow::{Context as _, anyhow};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use stepwell_asl::Quotas;
 use stepwell_executor::integrations::{Functions, Lambda};
-use stepwell_executor::{Clock, Executor, ExecutorConfig, SystemClock, VirtualClock};
+use stepwell_executor::{Clock, Executor, ExecutorConfig, Observer, SystemClock, VirtualClock};
 use stepwell_sandbox::{Sandbox, SandboxConfig};
 use stepwell_store::transfer::{self, Recorder};
 use stepwell_store::{Backend, OpenOptions, Store, StoreLocation};
@@ -29,9 +29,10 @@ use crate::functions::SandboxFunctions;
 use crate::lambda::{CallBounds, Calls};
 use crate::listen::{self, Listening};
 use crate::modules::{Modules, ModulesConfig};
+use crate::observe::metrics::MeasuredFunctions;
 use crate::secrets::SecretKey;
 use crate::server::{Identity, Server};
-use crate::{banner, limits, logging};
+use crate::{banner, limits, logging, observe, rest};
 
 /// Exit code when the command line cannot be understood, as `stepwell --help` says.
 const WRONG_COMMAND_LINE: u8 = 2;
@@ -70,6 +71,13 @@ async fn serve_until_signal(args: &ServeArgs) -> anyhow::Result<()> {
         .await
         .with_context(|| format!("cannot listen on {}: choose another address with --listen", args.listen))?;
     let address = listener.local_addr().context("cannot read the address that was bound")?;
+    let metrics = match &args.metrics_listen {
+        None => None,
+        Some(address) => {
+            let bound = TcpListener::bind(address).await;
+            Some(bound.with_context(|| format!("cannot listen on {address}, as --metrics-listen says"))?)
+        }
+    };
     // Before the store is opened: what is wrong with these files is quickly said.
     let tls = listen::tls(args)?;
     let data = Data::open(args).await?;
@@ -91,7 +99,7 @@ async fn serve_until_signal(args: &ServeArgs) -> anyhow::Result<()> {
             );
         }
         let listening = Listening::new(listener, tls, max_connections(args));
-        serve_until(server, listening, signals.first()).await
+        serve_until(server, listening, metrics, signals.first()).await
     };
     let served = served.await;
     let closed = data.store.close().await.context("cannot close the store");
@@ -102,14 +110,19 @@ async fn serve_until_signal(args: &ServeArgs) -> anyhow::Result<()> {
 async fn serve_until(
     server: Server,
     listening: Listening,
+    metrics: Option<TcpListener>,
     signal: impl Future<Output = &'static str>,
 ) -> anyhow::Result<()> {
     let (executor, mut fatal) = (server.executor.clone(), server.store.fatal());
+    let observe = server.observe.clone();
     let store = server.store.describe();
     let stop = Arc::new(Notify::new());
     let stopped = Arc::clone(&stop);
-    let mut serving =
-        tokio::spawn(Arc::new(server).serve_on(listening, async move { stopped.notified().await }));
+    let server = Arc::new(server);
+    if let Some(listener) = metrics {
+        rest::listen_for_metrics(&server, listener);
+    }
+    let mut serving = tokio::spawn(server.serve_on(listening, async move { stopped.notified().await }));
     tokio::select! {
         reason = fatal.wait() => return Err(stopped_store(&store, &reason)),
         ended = &mut serving => return ended.context("the server broke off"),
@@ -121,6 +134,9 @@ async fn serve_until(
             tracing::warn!("some requests did not end in time and are dropped");
         }
         executor.shut_down(limits::TASKS_GRACE).await;
+        if let Some(observe) = observe {
+            observe.flush(limits::OBSERVED_GRACE).await;
+        }
     };
     tokio::select! {
         () = good_end => Ok(()),
@@ -222,8 +238,10 @@ impl Data {
         modules.accounts().set_home(&args.identity.account);
         let auth = access::auth(args, address, &store, &modules).await?;
         let call_timeout = Duration::from_secs(args.call_timeout_seconds);
+        let observe = observe::start(args, &store, &self.directory)?;
+        let functions = SandboxFunctions::new(Arc::clone(&modules), Arc::clone(&clock), call_timeout);
         let functions: Arc<dyn Functions> =
-            Arc::new(SandboxFunctions::new(Arc::clone(&modules), Arc::clone(&clock), call_timeout));
+            Arc::new(MeasuredFunctions::new(Arc::new(functions), Arc::clone(&observe.metrics)));
         let bounds = CallBounds {
             timeout: call_timeout,
             memory_bytes: args.memory_limit_mib.saturating_mul(1 << 20),
@@ -240,11 +258,13 @@ impl Data {
         tracing::info!(retention = %args.retention, "closed executions are kept so long (`none`: for ever)");
         let jsonata = expressions::open(&self.directory, own_program()?);
         let expressions = Arc::new(SandboxExpressions::new(Arc::clone(&jsonata)));
-        let executor = Executor::open(store.clone(), lambda, expressions, Arc::clone(&clock), config)?;
+        let (watched, watcher) = (store.clone(), Arc::clone(&observe) as Arc<dyn Observer>);
+        let executor =
+            Executor::open_observed(watched, lambda, expressions, Arc::clone(&clock), config, watcher)?;
         let identity =
             Identity { account: args.identity.account.clone(), region: args.identity.region.clone() };
         let server = Server::new(store, executor, modules, calls, jsonata, clock, identity);
-        let server = server.with_recorder(Arc::clone(&self.recorder)).with_auth(auth);
+        let server = server.with_recorder(Arc::clone(&self.recorder)).with_auth(auth).with_observe(observe);
         Ok(if args.aws_request_rates { server.with_aws_request_rates() } else { server })
     }
 }
@@ -382,7 +402,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let server = data.server(&args, address).await.unwrap();
-        let serving = serve_until(server, Listening::plain(listener), std::future::pending());
+        let serving = serve_until(server, Listening::plain(listener), None, std::future::pending());
         let failing = async {
             // Connected: the failure meets a server that serves.
             drop(tokio::net::TcpStream::connect(address).await.unwrap());

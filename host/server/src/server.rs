@@ -20,6 +20,8 @@ use crate::jsonata::Trials;
 use crate::lambda::Calls;
 use crate::listen::{self, Listening};
 use crate::modules::{AccountModules, Modules};
+use crate::observe::Observe;
+use crate::observe::metrics::count_request;
 use crate::throttle::Throttle;
 use crate::{api, deletion, jsonata, lambda, rest};
 
@@ -51,6 +53,8 @@ pub struct Server {
     /// Through which the store can be exported; none in tests that need no exports.
     pub(crate) recorder: Option<Arc<Recorder>>,
     pub(crate) page_tokens: Arc<PageTokens>,
+    /// What watches executions and requests; none in tests that need nothing of it.
+    pub(crate) observe: Option<Arc<Observe>>,
     stopping: watch::Sender<bool>,
 }
 
@@ -80,6 +84,7 @@ impl Server {
             throttle: None,
             recorder: None,
             page_tokens,
+            observe: None,
             stopping: watch::Sender::new(false),
         }
     }
@@ -88,6 +93,13 @@ impl Server {
     #[must_use]
     pub fn with_recorder(mut self, recorder: Arc<Recorder>) -> Server {
         self.recorder = Some(recorder);
+        self
+    }
+
+    /// Has requests counted, and shows what is measured and logged.
+    #[must_use]
+    pub(crate) fn with_observe(mut self, observe: Arc<Observe>) -> Server {
+        self.observe = Some(observe);
         self
     }
 
@@ -167,10 +179,12 @@ impl Server {
             .route("/jsonata", post(jsonata::handle))
             .route("/executions/{arn}/log", get(rest::execution_log))
             .route("/healthz", get(rest::health))
+            .route("/metrics", get(rest::metrics))
             .route("/api/keys", get(rest::list_keys).post(rest::create_key))
             .route("/api/keys/{id}", delete(rest::revoke_key))
             .fallback(lambda::handle)
             .layer(middleware::from_fn_with_state(Arc::clone(&self), auth::let_in))
+            .layer(middleware::from_fn_with_state(Arc::clone(&self), count_request))
             .with_state(self)
     }
 }

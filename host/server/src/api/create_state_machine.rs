@@ -27,6 +27,7 @@ struct Wish {
 
 pub(super) async fn handle(server: &Server, mut call: Call) -> Answer {
     let wish = Wish::read(server, &mut call.fields)?;
+    wish.settings.check_destination(server).await?;
     let arn = arn::machine_arn(&server.identity, &wish.name);
     arn::check_key(&arn)?;
     // A conflict means that another request has just created the machine: then that one is compared with.

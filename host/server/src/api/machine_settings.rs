@@ -2,7 +2,8 @@
 //! (API reference, sections 2.1 and 2.8).
 //!
 //! What this release cannot do is refused by name; a setting must never be accepted and then ignored, with one
-//! exception: tracing has no effect here, and refusing it would break definitions that deploy to AWS as well.
+//! exception: tracing has no effect where no collector is configured, and refusing it would break definitions that deploy
+//! to AWS as well.
 
 use serde_json::{Value, json};
 use stepwell_store::MachineRecord;
@@ -10,6 +11,8 @@ use stepwell_store::MachineRecord;
 use super::constraints::Fields;
 use super::error::ApiError;
 use crate::limits;
+use crate::observe::logs::GroupName;
+use crate::server::Server;
 
 const LEVELS: [&str; 4] = ["ALL", "ERROR", "FATAL", "OFF"];
 const ENCRYPTIONS: [&str; 2] = ["AWS_OWNED_KEY", "CUSTOMER_MANAGED_KMS_KEY"];
@@ -66,11 +69,23 @@ impl MachineSettings {
         if self.destinations > 1 || (!off && self.destinations == 0) {
             return Err(ApiError::InvalidLoggingConfiguration("Must specify exactly one Log Destination."));
         }
-        if !off {
-            let message = "Log delivery is not supported by this release of Stepwell: use level OFF";
-            return Err(ApiError::InvalidLoggingConfiguration(message));
-        }
         Ok(())
+    }
+
+    /// Refuses a log group that is not there, or that is another account's or region's.
+    pub(crate) async fn check_destination(&self, server: &Server) -> Result<(), ApiError> {
+        let place = "/destinations/0/cloudWatchLogsLogGroup/logGroupArn";
+        let Some(logging) = self.logging.as_ref().filter(|_| self.destinations > 0) else { return Ok(()) };
+        let group =
+            logging.pointer(place).and_then(Value::as_str).and_then(GroupName::parse).filter(|group| {
+                group.account == server.identity.account && group.region == server.identity.region
+            });
+        let found = match group {
+            Some(group) => server.store.log_group(&group.account, &group.name).await?.is_some(),
+            None => false,
+        };
+        let refusal = || ApiError::InvalidLoggingConfiguration("Log Destination not found.");
+        if found { Ok(()) } else { Err(refusal()) }
     }
 
     /// Whether a stored machine has these settings, where "not mentioned" means the default.
@@ -140,13 +155,30 @@ fn logging(fields: &mut Fields) -> (Option<Value>, usize) {
     }
     let level = fields.choice("loggingConfiguration.level", &LEVELS).unwrap_or("OFF");
     let data = fields.boolean("loggingConfiguration.includeExecutionData").unwrap_or(false);
-    let destinations = fields.list("loggingConfiguration.destinations").unwrap_or_default();
+    let destinations = fields.list("loggingConfiguration.destinations");
     let mut logging = json!({"level": level, "includeExecutionData": data});
-    let count = destinations.len();
-    if count > 0 {
-        logging["destinations"] = Value::Array(destinations);
+    let count = destinations.as_ref().map_or(0, Vec::len);
+    if let Some(destinations) = destinations {
+        // An empty list is shown as it was given.
+        logging["destinations"] =
+            destinations.iter().enumerate().map(|one| destination(fields, one)).collect();
     }
     (Some(logging), count)
+}
+
+/// A LogDestination with the members of the model.
+fn destination(fields: &mut Fields, (index, given): (usize, &Value)) -> Value {
+    let Some(arn) = given.pointer("/cloudWatchLogsLogGroup/logGroupArn") else { return json!({}) };
+    let path =
+        format!("loggingConfiguration.destinations.{}.member.cloudWatchLogsLogGroup.logGroupArn", index + 1);
+    if let Value::String(text) = arn {
+        if text.chars().count() > limits::ARN_CHARACTERS {
+            fields.too_long(&path, text, limits::ARN_CHARACTERS);
+        }
+    } else {
+        fields.wrong_type(arn, "a String");
+    }
+    json!({"cloudWatchLogsLogGroup": {"logGroupArn": arn}})
 }
 
 fn encryption(fields: &mut Fields) -> Option<Value> {

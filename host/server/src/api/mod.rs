@@ -58,7 +58,7 @@ use self::constraints::Fields;
 use self::error::ApiError;
 use crate::auth::{AsCaller, account};
 use crate::server::Server;
-use crate::{body, limits};
+use crate::{body, limits, logs_api, observe};
 
 /// What an operation gives back.
 type Answer = Result<Value, ApiError>;
@@ -127,6 +127,12 @@ pub(crate) async fn handle(AsCaller(server): AsCaller, request: Request) -> Resp
     let request_id = Uuid::new_v4();
     let (parts, body) = request.into_parts();
     let target = target(&parts.headers).to_owned();
+    if let Some(operation) = logs_api::operation(&parts.headers) {
+        return match body::read(body, &parts.headers, limits::REST_BYTES).await {
+            Ok(bytes) => logs_api::handle(&server, operation, &bytes).await,
+            Err(error) => logs_api::refusal(error),
+        };
+    }
     let mut beyond = Beyond::default();
     let answer = match body::read(body, &parts.headers, limits::request_bytes(server.executor.quotas())).await
     {
@@ -156,19 +162,25 @@ async fn answer(
     if let Some(throttle) = &server.throttle {
         throttle.take(name, &server.identity.account)?;
     }
-    let trace_header = headers.get("x-amzn-trace-id").and_then(|header| header.to_str().ok());
-    let trace_header = trace_header.filter(|header| header.len() <= limits::TRACE_HEADER_CHARACTERS);
     let invocation_id = headers.get("amz-sdk-invocation-id").and_then(|header| header.to_str().ok());
     let invocation_id =
         invocation_id.filter(|id| (1..=limits::INVOCATION_ID_BYTES).contains(&id.len())).map(str::to_owned);
+    let trace_header = trace_header(headers);
     let fields = Fields::parse(body)?;
     let action = format!("states:{}", operation.unwrap_or_default());
     account::check_members(&server.caller, &action, fields.members())?;
     beyond.look(fields.members());
-    let call = Call { fields, trace_header: trace_header.map(str::to_owned), invocation_id };
+    let call = Call { fields, trace_header, invocation_id };
     let answer = handler(server, call).await?;
     answer.as_object().into_iter().for_each(|members| beyond.look(members));
     Ok(answer)
+}
+
+/// The trace that a request belongs to, in the form of `X-Amzn-Trace-Id` also where it comes as W3C's `traceparent`.
+fn trace_header(headers: &HeaderMap) -> Option<String> {
+    let text = |name: &str| headers.get(name).and_then(|header| header.to_str().ok());
+    let given = text("x-amzn-trace-id").filter(|header| header.len() <= limits::TRACE_HEADER_CHARACTERS);
+    given.map(str::to_owned).or_else(|| text("traceparent").and_then(observe::header::from_traceparent))
 }
 
 fn unknown(target: &str) -> ApiError {

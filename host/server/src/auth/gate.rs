@@ -25,7 +25,7 @@ use super::{AccessKey, AccessKeys, AuthError, foreign};
 use crate::api::error::ApiError;
 use crate::rest::RestError;
 use crate::server::Server;
-use crate::{api, body, lambda, limits};
+use crate::{api, body, lambda, limits, logs_api};
 
 /// What a server asks of those who send requests.
 pub(crate) struct Auth {
@@ -226,6 +226,7 @@ fn refusal(service: Service, error: ApiError) -> Response {
     };
     let mut response = match service {
         Service::States => api::refusal(error),
+        Service::Logs => logs_api::refusal(error),
         Service::Lambda => lambda::refusal(error),
         Service::Stepwell => RestError::Api(error).into_response(),
     };

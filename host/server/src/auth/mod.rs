@@ -20,4 +20,6 @@ pub(crate) use caller::{AsCaller, Caller};
 pub(crate) use error::AuthError;
 pub(crate) use gate::{Auth, let_in};
 pub(crate) use keys::{AccessKey, AccessKeys, KeyError, NewKey};
+pub(crate) use operation::operation_label;
 pub(crate) use rate::RateLimit;
+pub(crate) use sigv4::sha256_hex;

@@ -4,8 +4,8 @@
 
 use axum::extract::{MatchedPath, Request};
 
-use super::policy::{self, LAMBDA, Needs, STATES, Service};
-use crate::{api, lambda};
+use super::policy::{self, LAMBDA, LOGS, Needs, STATES, Service};
+use crate::{api, lambda, logs_api};
 
 /// An operation.
 #[derive(Clone, Debug)]
@@ -24,6 +24,10 @@ impl Operation {
         let (service, name, needs) = match matched {
             Some("/healthz") => return None,
             Some("/") => {
+                if let Some(name) = logs_api::operation(request.headers()) {
+                    let needs = policy::needs(&LOGS, name);
+                    return Some(Operation { service: Service::Logs, name: name.to_owned(), needs });
+                }
                 let name = api::operation(request.headers());
                 (Service::States, name.to_owned(), policy::needs(&STATES, name))
             }
@@ -44,4 +48,25 @@ impl Operation {
     pub(crate) fn action(&self) -> String {
         format!("{}:{}", self.service.name(), self.name)
     }
+}
+
+/// Service and operation of a request, as names of the tables only; none of what is not counted.
+pub(crate) fn operation_label(request: &Request) -> Option<(&'static str, &'static str)> {
+    let known = |table: &[(&'static str, Needs)], name: &str| {
+        table.iter().find(|(known, _)| *known == name).map_or("Unknown", |(known, _)| *known)
+    };
+    let path = request.uri().path();
+    let (service, name) = match request.extensions().get::<MatchedPath>().map(MatchedPath::as_str) {
+        Some("/healthz") => return None,
+        Some("/") => match logs_api::operation(request.headers()) {
+            Some(name) => (Service::Logs, known(&LOGS, name)),
+            None => (Service::States, known(&STATES, api::operation(request.headers()))),
+        },
+        Some(matched) => (Service::Stepwell, policy::endpoint(request.method(), matched).0),
+        None if lambda::begins_with_a_date(path) => {
+            (Service::Lambda, lambda::operation(request.method().as_str(), path).unwrap_or("Unknown"))
+        }
+        None => (Service::Stepwell, "Unknown"),
+    };
+    Some((service.name(), name))
 }

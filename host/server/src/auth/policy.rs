@@ -61,6 +61,8 @@ impl std::fmt::Debug for Policies {
 pub(crate) enum Service {
     /// `POST /` with `X-Amz-Target`.
     States,
+    /// The same with other targets: log groups.
+    Logs,
     /// Paths that begin with a date.
     Lambda,
     /// Stepwell's own endpoints.
@@ -72,6 +74,7 @@ impl Service {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Service::States => "states",
+            Service::Logs => "logs",
             Service::Lambda => "lambda",
             Service::Stepwell => "stepwell",
         }
@@ -96,6 +99,8 @@ const DEPLOY: Needs = account(Policies::DEPLOY);
 /// Runs what the caller brings along: who may only run, and who may only deploy, may not.
 const DEPLOY_AND_RUN: Needs = account(Policies::DEPLOY.and(Policies::RUN));
 const ADMIN: Needs = account(Policies::ADMIN);
+/// Looks at the whole server, and so at all accounts.
+const READ_SERVER: Needs = Needs { policies: Policies::READ, whole_server: true };
 const SERVER: Needs = Needs { policies: Policies::ADMIN, whole_server: true };
 
 /// Operations of Step Functions: all of the model, offered here or not.
@@ -139,6 +144,21 @@ pub(crate) const STATES: [(&str, Needs); 37] = [
     ("ValidateStateMachineDefinition", READ),
 ];
 
+/// Operations of CloudWatch Logs that are offered here.
+pub(crate) const LOGS: [(&str, Needs); 11] = [
+    ("CreateLogGroup", DEPLOY),
+    ("DeleteLogGroup", DEPLOY),
+    ("DeleteRetentionPolicy", DEPLOY),
+    ("DescribeLogGroups", READ),
+    ("DescribeLogStreams", READ),
+    ("FilterLogEvents", READ),
+    ("GetLogEvents", READ),
+    ("ListTagsForResource", READ),
+    ("PutRetentionPolicy", DEPLOY),
+    ("TagResource", DEPLOY),
+    ("UntagResource", DEPLOY),
+];
+
 /// Operations of Lambda that are offered here.
 pub(crate) const LAMBDA: [(&str, Needs); 32] = [
     ("AddPermission", DEPLOY),
@@ -177,7 +197,7 @@ pub(crate) const LAMBDA: [(&str, Needs); 32] = [
 
 /// Stepwell's own endpoints: method, path as the router has it, name of the action.
 #[rustfmt::skip] // a table
-pub(crate) const STEPWELL: [(Method, &str, &str, Needs); 26] = [
+pub(crate) const STEPWELL: [(Method, &str, &str, Needs); 27] = [
     (Method::GET, "/modules", "ListModules", READ),
     (Method::GET, "/modules/{name}", "GetModule", READ),
     (Method::PUT, "/modules/{name}", "PutModule", DEPLOY),
@@ -198,6 +218,7 @@ pub(crate) const STEPWELL: [(Method, &str, &str, Needs); 26] = [
     (Method::GET, "/executions/{arn}/log", "GetExecutionLog", READ),
     (Method::GET, "/api/executions/{arn}/wait", "WaitForExecution", READ),
     (Method::POST, "/jsonata", "EvaluateExpression", READ),
+    (Method::GET, "/metrics", "GetMetrics", READ_SERVER),
     (Method::GET, "/api/clock", "GetClock", READ),
     (Method::POST, "/api/clock/advance", "AdvanceClock", SERVER),
     (Method::GET, "/api/store/export", "ExportStore", SERVER),
@@ -257,13 +278,14 @@ mod tests {
 
     #[test]
     fn whatever_changes_something_needs_more_than_read() {
-        let reads = ["Describe", "Get", "List", "Validate"];
-        for (name, needs) in STATES.iter().chain(&LAMBDA) {
+        let reads = ["Describe", "Filter", "Get", "List", "Validate"];
+        for (name, needs) in STATES.iter().chain(&LAMBDA).chain(&LOGS) {
             let is_read = reads.iter().any(|word| name.starts_with(word)) && *name != "GetActivityTask";
             assert_eq!(*needs == READ, is_read, "{name}");
         }
         for (method, _, name, needs) in &STEPWELL {
-            let is_read = *method == Method::GET && !["ExportStore", "ListAccessKeys"].contains(name);
+            let is_read =
+                *method == Method::GET && !["ExportStore", "GetMetrics", "ListAccessKeys"].contains(name);
             assert_eq!(*needs == READ, is_read || *name == "EvaluateExpression", "{name}");
         }
     }

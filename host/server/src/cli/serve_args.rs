@@ -130,6 +130,24 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "N", env = "STEPWELL_MAX_CONNECTIONS", default_value_t = 20_000)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) max_connections: u32,
+    /// Where the logs of executions go that state machines ask for: `files` of their log groups, `stdout` as JSON
+    /// lines, `both`, or `none` of them
+    #[arg(long, value_enum, value_name = "WHERE", env = "STEPWELL_EXECUTION_LOGS", default_value = "files")]
+    pub(crate) execution_logs: ExecutionLogs,
+    /// Directory of the log groups' files [default: `logs` beside the data]
+    #[arg(long, value_name = "DIR", env = "STEPWELL_LOG_DIR")]
+    pub(crate) log_dir: Option<PathBuf>,
+    /// Most that one log group may take on disk, in MiB; its oldest lines go
+    #[arg(long, value_name = "MIB", env = "STEPWELL_LOG_GROUP_MIB", default_value_t = 256)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=1_048_576))]
+    pub(crate) log_group_mib: u64,
+    /// Collector of OpenTelemetry that traces and logs of executions are sent to, like http://127.0.0.1:4318
+    /// [default: none; OTEL_EXPORTER_OTLP_ENDPOINT and its relatives are heeded]
+    #[arg(long, value_name = "URL", env = "STEPWELL_OTLP_ENDPOINT")]
+    pub(crate) otlp_endpoint: Option<String>,
+    /// Address of its own for GET /metrics, which needs no signature there
+    #[arg(long, value_name = "ADDR", env = "STEPWELL_METRICS_LISTEN", value_parser = parse_listen)]
+    pub(crate) metrics_listen: Option<String>,
     // Last, because its help heading would cover the flags after it.
     /// Account and region of the ARNs that this server gives out.
     #[command(flatten)]
@@ -173,6 +191,20 @@ pub(crate) enum AuthMode {
     Auto,
     // Nobody.
     Off,
+}
+
+/// Where the logs of executions go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExecutionLogs {
+    // Plain comments: documented values would stretch the help page.
+    // To the files of their log groups.
+    Files,
+    // To the standard output, whether their groups exist or not.
+    Stdout,
+    // To both.
+    Both,
+    // To neither; a collector gets them all the same.
+    None,
 }
 
 /// How log lines look.

@@ -9,6 +9,7 @@ mod clock;
 mod error;
 mod keys;
 mod members;
+mod metrics;
 mod modules;
 mod query;
 mod secrets;
@@ -32,6 +33,7 @@ use crate::server::Server;
 
 pub(crate) use error::RestError;
 pub(crate) use keys::{create_key, list_keys, revoke_key};
+pub(crate) use metrics::{listen_for_metrics, metrics};
 
 type Answer = Result<Response, RestError>;
 
