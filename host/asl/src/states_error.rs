@@ -28,6 +28,8 @@ impl StatesError {
     pub const DATA_LIMIT_EXCEEDED: &'static str = "States.DataLimitExceeded";
     /// `States.NoChoiceMatched`: no rule of a Choice state matched and it has no Default.
     pub const NO_CHOICE_MATCHED: &'static str = "States.NoChoiceMatched";
+    /// `States.ExceedToleratedFailureThreshold`: too many iterations of a Map state failed.
+    pub const EXCEED_TOLERATED_FAILURE_THRESHOLD: &'static str = "States.ExceedToleratedFailureThreshold";
     /// `States.QueryEvaluationError`: a JSONata expression failed.
     pub const QUERY_EVALUATION_ERROR: &'static str = "States.QueryEvaluationError";
     /// `States.ResultPathMatchFailure`: ResultPath cannot be applied to the state input.

@@ -18,7 +18,6 @@ PENDING: dict[str, str] = {
     "api_versioning": "versions",
     "express": "Express, log groups",
     "logs": "log groups",
-    "test_state": "TestState",
 }
 
 # End of a case's name: why the server answers something else.

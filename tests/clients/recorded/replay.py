@@ -134,7 +134,7 @@ class Replay:
 
     def _of_its_time(self, expected, answer: dict) -> dict:
         """Returns the answer without members that AWS did not have when the case was recorded."""
-        day = self._case.recording.get("validated", "")
+        day = self._case.recording.get("validated") or ""
         young = {name for name, since in MEMBERS_SINCE.items() if day < since and name not in expected}
         return {name: value for name, value in answer.items() if name not in young}
 

@@ -42,6 +42,30 @@ pub(crate) struct MapState {
     completion: Completion,
 }
 
+/// The numbers that bound the iterations of a Map state.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MapBounds {
+    /// How many may run at a time; 0 for as many as the quota allows.
+    pub(crate) concurrency: u64,
+    tolerated_count: Option<f64>,
+    tolerated_percentage: Option<f64>,
+}
+
+impl MapBounds {
+    /// Whether so many failed iterations fail the state; of how many may not be known.
+    #[allow(clippy::cast_precision_loss)] // nobody has 2^53 iterations
+    pub(crate) fn are_exceeded_by(&self, failures: u64, iterations: Option<usize>) -> bool {
+        let count = match (self.tolerated_count, self.tolerated_percentage) {
+            (None, None) => Some(0.0),
+            (count, _) => count,
+        };
+        let share = iterations.filter(|iterations| *iterations > 0);
+        let share = share.map(|iterations| failures as f64 * 100.0 / iterations as f64);
+        count.is_some_and(|count| failures as f64 > count)
+            || self.tolerated_percentage.zip(share).is_some_and(|(most, share)| share > most)
+    }
+}
+
 impl MapState {
     pub(super) fn parse(fields: &mut Fields<'_>) -> Option<MapState> {
         let (processor, mode) = parse_processor(fields);
@@ -111,24 +135,29 @@ impl MapState {
         }
     }
 
-    /// How many iterations may run at a time; 0 for as many as the quota allows.
+    /// The numbers that bound its iterations.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // never negative; a cast saturates
-    pub(crate) fn concurrency(&self, input: &Value, context: &ContextObject<'_>) -> Result<u64, StatesError> {
+    pub(crate) fn bounds(
+        &self,
+        input: &Value,
+        context: &ContextObject<'_>,
+    ) -> Result<MapBounds, StatesError> {
+        let resolve = |amount: &Option<Amount>, name: &str, maximum: Option<f64>| {
+            Amount::resolve(amount.as_ref(), name, maximum, input, context)
+        };
         let [count, percentage] = &self.tolerated;
-        let count = Amount::resolve(count.as_ref(), "ToleratedFailureCount", None, input, context)?;
-        if let Some(count) = count {
+        let tolerated_count = resolve(count, "ToleratedFailureCount", None)?;
+        if let Some(count) = tolerated_count {
             context.inspect(Stage::ToleratedFailureCount, &json!(count as u64));
         }
-        let percentage =
-            Amount::resolve(percentage.as_ref(), "ToleratedFailurePercentage", Some(100.0), input, context)?;
-        if let Some(percentage) = percentage {
+        let tolerated_percentage = resolve(percentage, "ToleratedFailurePercentage", Some(100.0))?;
+        if let Some(percentage) = tolerated_percentage {
             context.inspect(Stage::ToleratedFailurePercentage, &json!(percentage));
         }
-        let concurrency =
-            Amount::resolve(self.max_concurrency.as_ref(), "MaxConcurrency", None, input, context)?;
+        let concurrency = resolve(&self.max_concurrency, "MaxConcurrency", None)?;
         let concurrency = concurrency.unwrap_or_default() as u64;
         context.inspect(Stage::MaxConcurrency, &json!(concurrency));
-        Ok(concurrency)
+        Ok(MapBounds { concurrency, tolerated_count, tolerated_percentage })
     }
 
     /// The fields of distributed mode.

@@ -80,8 +80,8 @@ impl Step<'_> {
         };
         let total = items.items.len() as u64;
         self.record_in(&mut branch, HistoryDetails::MapStateStarted { length: total });
-        let wanted = match map.concurrency(&items.effective_input, &self.context(id, &branch)) {
-            Ok(wanted) => wanted,
+        let wanted = match map.bounds(&items.effective_input, &self.context(id, &branch)) {
+            Ok(bounds) => bounds.concurrency,
             Err(error) => return self.interpretation_failed(id, branch, error),
         };
         let quota = self.execution.context.quotas.map_concurrency.max(1);

@@ -56,6 +56,8 @@ pub struct Setting {
     pub quotas: Quotas,
     /// Retries that the retrier of the error has made before.
     pub retries: u64,
+    /// How many iterations of a Map state have failed, beside an answer that is a result.
+    pub failures: u64,
     /// What ItemReader of a Map state has read.
     pub reader_data: Option<String>,
 }

@@ -180,11 +180,16 @@ impl<'t> Trial<'t> {
             }
         };
         self.items.set(items.as_ref().map(Vec::len));
-        map.concurrency(&effective_input, &context)?;
+        let bounds = map.bounds(&effective_input, &context)?;
         if let Some(items) = items {
             self.make_inputs(map, &effective_input, items)?;
         }
         let outputs = of_work(answer.ok_or_else(unanswered)?)?;
+        if bounds.are_exceeded_by(self.setting.failures, self.items.get()) {
+            let name = StatesError::EXCEED_TOLERATED_FAILURE_THRESHOLD;
+            let cause = "The specified tolerated failure threshold was exceeded";
+            of_work(Err(StatesError::new(name, cause)))?;
+        }
         Ok(Passage::Exit(map.joined(input, outputs, &context)?))
     }
 

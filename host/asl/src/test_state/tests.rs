@@ -13,6 +13,7 @@ fn setting(input: Value) -> Setting {
         seed: 7,
         quotas: Quotas::default(),
         retries: 0,
+        failures: 0,
         reader_data: None,
     }
 }
@@ -96,6 +97,31 @@ fn a_map_shows_the_inputs_of_its_iterations() {
         "afterItemBatcher": [{"BatchInput": {"all": [7, 8, 9]}, "Items": [item(0), item(1)]}, {"BatchInput": {"all": [7, 8, 9]}, "Items": [item(2)]}],
         "toleratedFailurePercentage": 5.0, "maxConcurrency": 4, "afterResultSelector": ["x"], "afterResultPath": ["x"]});
     assert_eq!((stages(&report), report.items), (expected, Some(3)));
+}
+
+#[test]
+fn failed_iterations_count_against_what_is_tolerated() {
+    let status = |tolerated: &Value, failures: u64| {
+        let mut map = json!({"Type": "Map", "ItemProcessor": {"StartAt": "P", "States": {"P": {"Type": "Succeed"}}}, "End": true,
+            "Retry": [{"ErrorEquals": ["States.ExceedToleratedFailureThreshold"]}]});
+        for (name, value) in tolerated.as_object().unwrap() {
+            map[name] = value.clone();
+        }
+        let setting = Setting { failures, ..setting(json!([1, 2, 3, 4])) };
+        report(&map, &setting, Some(Ok(json!([])))).status
+    };
+    for (tolerated, failures, fails) in [
+        (json!({}), 0, false),
+        (json!({}), 1, true),
+        (json!({"ToleratedFailureCount": 2}), 2, false),
+        (json!({"ToleratedFailureCount": 2}), 3, true),
+        (json!({"ToleratedFailurePercentage": 50}), 2, false),
+        (json!({"ToleratedFailurePercentage": 50}), 3, true),
+        (json!({"ToleratedFailurePercentage": 50, "ToleratedFailureCount": 1}), 2, true),
+    ] {
+        let expected = if fails { TestStatus::Retriable } else { TestStatus::Succeeded };
+        assert_eq!(status(&tolerated, failures), expected, "{tolerated} {failures}");
+    }
 }
 
 #[test]

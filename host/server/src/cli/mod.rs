@@ -27,6 +27,7 @@ mod store;
 mod table;
 #[cfg(test)]
 mod test_responder;
+mod test_state;
 #[cfg(test)]
 mod test_support;
 mod timestamp;
@@ -54,8 +55,8 @@ Examples:
 
 Exit codes:
   0  done
-  1  the execution did not succeed (start --wait), validate found errors, or the
-     expression of jsonata has no value
+  1  the execution did not succeed (start --wait), validate found errors, the state
+     of test-state failed, or the expression of jsonata has no value
   2  the command line or a file named on it is wrong
   3  the server refused the request; its code and message are shown
   4  the server cannot be reached
@@ -141,6 +142,8 @@ pub(crate) enum ClientCommand {
     Execution(execution::ExecutionArgs),
     /// Show what time it is for workflows, and skip virtual time
     Clock(clock::ClockArgs),
+    /// Test one state of a definition, with or without its task; exit code 1 if it fails
+    TestState(Box<test_state::TestStateArgs>),
     /// Try a JSONata expression; exit code 1 if it has no value
     Jsonata(jsonata::JsonataArgs),
     /// Back up, restore, check and move the data of a server that is stopped
@@ -186,6 +189,7 @@ impl ClientCommand {
         match self {
             ClientCommand::Machine(args) => Some(args.region()),
             ClientCommand::Execution(args) => Some(args.region()),
+            ClientCommand::TestState(args) => Some(args.region()),
             ClientCommand::Module(_)
             | ClientCommand::Secret(_)
             | ClientCommand::Key(_)
@@ -216,6 +220,7 @@ fn dispatch(client: &Client, output: &mut Output, command: ClientCommand) -> Res
         ClientCommand::Machine(args) => machine::run(client, output, args),
         ClientCommand::Execution(args) => execution::run(client, output, args),
         ClientCommand::Clock(args) => clock::run(client, output, args),
+        ClientCommand::TestState(args) => test_state::run(client, output, *args),
         ClientCommand::Jsonata(args) => jsonata::run(client, output, &args),
         ClientCommand::Store(args) => store::run(output, args),
         ClientCommand::Completions { shell } => {

@@ -96,7 +96,8 @@ async fn run_task(server: &Server, test: &Test, task: Scheduled) -> Result<Value
 impl Test {
     /// Checks everything that can be wrong with a request before anything is evaluated.
     fn new(server: &Server, wish: Wish) -> Result<Test, ApiError> {
-        let state = StateTest::parse(&wish.definition, wish.state_name.as_deref()).map_err(untestable)?;
+        let state = StateTest::parse(&wish.definition, wish.state_name.as_deref())
+            .map_err(|why| untestable(why, &wish))?;
         match &wish.mock {
             Some(mock) => mock.check(&state)?,
             None => check_runs(server, &state, &wish)?,
@@ -122,6 +123,7 @@ impl Test {
             seed,
             quotas: server.executor.quotas(),
             retries: wish.retries,
+            failures: wish.failures.unwrap_or_default(),
             reader_data: wish.reader_data.clone(),
         };
         Ok(Test { state, setting, wish, execution_arn })
@@ -166,12 +168,19 @@ fn check_runs(server: &Server, state: &StateTest, wish: &Wish) -> Result<(), Api
     }
 }
 
-fn untestable(why: Untestable) -> ApiError {
+fn untestable(why: Untestable, wish: &Wish) -> ApiError {
     match why {
         Untestable::NoSuchState => ApiError::validation("State not found in definition"),
         Untestable::Definition(problems) => {
             let errors = problems.iter().filter(|problem| problem.severity == Severity::Error);
             let errors: Vec<String> = errors.map(ToString::to_string).collect();
+            let is_machine =
+                || object(&wish.definition).is_some_and(|members| members.contains_key("States"));
+            if wish.state_name.is_none() && is_machine() {
+                let hint =
+                    "The definition is a state machine: stateName must say which of its states to test";
+                return ApiError::InvalidDefinition(format!("{}. {hint}", errors.join(", ")));
+            }
             ApiError::InvalidDefinition(errors.join(", "))
         }
     }

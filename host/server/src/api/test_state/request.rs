@@ -29,7 +29,8 @@ pub(super) struct Wish {
     pub(super) retries: u64,
     pub(super) reader_data: Option<String>,
     caused_by: Option<String>,
-    failures: Option<u64>,
+    /// Iterations of a Map state that have failed.
+    pub(super) failures: Option<u64>,
 }
 
 impl Wish {
