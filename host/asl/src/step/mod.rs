@@ -24,7 +24,7 @@ use crate::execution::{
 use crate::history::HistoryEvent;
 use crate::jsonata::Evaluator;
 use crate::states::State;
-use crate::task_token::task_token;
+use crate::task_token::TaskToken;
 use crate::timestamp::Timestamp;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -112,7 +112,22 @@ impl<'m> Step<'m> {
             EventKind::Redrive { .. } => {}
             EventKind::TaskStarted { work, worker_name } => {
                 if let Some(branch) = self.branch_with_task(work) {
-                    self.task_started(branch, worker_name);
+                    self.task_started(branch, worker_name, false);
+                }
+            }
+            EventKind::TaskStartedAgain { work, worker_name } => {
+                if let Some(branch) = self.branch_with_task(work) {
+                    self.task_started(branch, worker_name, true);
+                }
+            }
+            EventKind::ActivityScheduled { work } => {
+                if let Some(branch) = self.branch_with_task(work) {
+                    self.activity_scheduled(branch);
+                }
+            }
+            EventKind::TaskReturned { work } => {
+                if let Some(branch) = self.branch_with_task(work) {
+                    self.task_returned(branch);
                 }
             }
             EventKind::TaskSubmitted { work, output } => {
@@ -262,7 +277,7 @@ impl<'m> Step<'m> {
             };
             TaskContext {
                 retry_count: branch.retries.iter().sum(),
-                token: task.resource.has_token().then(|| task_token(&self.execution.context, work)),
+                token: task.resource.has_token().then(|| TaskToken::issue(&self.execution.context, work)),
             }
         });
         ContextObject::new(&self.execution, id, branch, task).with_evaluator(self.jsonata, self.at)

@@ -231,6 +231,9 @@ fn stored(kind: &EventKind, history: &[HistoryEvent]) -> EventKind {
         | EventKind::Redrive { .. }
         | EventKind::TaskStarted { .. }
         | EventKind::TaskHeartbeat { .. }
+        | EventKind::ActivityScheduled { .. }
+        | EventKind::TaskReturned { .. }
+        | EventKind::TaskStartedAgain { .. }
         | EventKind::TaskFailed { .. }
         | EventKind::TimerFired { .. }
         | EventKind::Continued { .. }
@@ -283,6 +286,9 @@ fn restored(kind: EventKind) -> Option<EventKind> {
         | EventKind::Redrive { .. }
         | EventKind::TaskStarted { .. }
         | EventKind::TaskHeartbeat { .. }
+        | EventKind::ActivityScheduled { .. }
+        | EventKind::TaskReturned { .. }
+        | EventKind::TaskStartedAgain { .. }
         | EventKind::TaskFailed { .. }
         | EventKind::TimerFired { .. }
         | EventKind::Continued { .. }
