@@ -59,7 +59,12 @@ pub enum EventKind {
         /// The work that waits.
         work: WorkId,
     },
-    /// The worker that was given the task of an activity has not got it: another one may. It is in no history; what it
+    /// The worker that took the task of an activity has it: it is in good hands after a crash as well. In no history.
+    TaskDelivered {
+        /// The work that goes on.
+        work: WorkId,
+    },
+    /// The worker that took the task of an activity has not got it: another one may. It is in no history; what it
     /// changes, [`EventKind::TaskStartedAgain`] brings about as well.
     TaskReturned {
         /// The work that waits again.

@@ -34,8 +34,8 @@ mod timestamp;
 pub use definition::{Diagnostic, DiagnosticCode, Severity, StateMachine};
 pub use event::{Event, EventKind};
 pub use execution::{
-    Activity, Branch, BranchId, Changed, Command, Doer, Execution, ExecutionContext, Join, PendingTask, Progress,
-    Redrive, Remains, Rest, Status, TaskWork, Variables, Work, WorkId,
+    Activity, Branch, BranchId, Changed, Command, Doer, Execution, ExecutionContext, Join, PendingTask,
+    Progress, Redrive, Remains, Rest, Status, TaskWork, Variables, Work, WorkId,
 };
 pub use history::{HistoryDetails, HistoryEvent, StateType};
 pub use limits::Quotas;

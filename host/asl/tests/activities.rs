@@ -37,6 +37,8 @@ impl Run {
             start_time: Timestamp(0),
             seed: 1,
             quotas: Quotas::default(),
+            version: None,
+            alias: None,
             token_key: TokenKey::new([7; 16]),
         };
         let execution = Execution::new(context, json!({"seconds": 7}));
@@ -50,7 +52,7 @@ impl Run {
         let event = Event { at: Timestamp(self.seconds * 1_000), kind };
         let transition = step(&self.machine, self.execution.clone(), event, &NoEvaluator);
         let moved = transition.execution != self.execution;
-        assert_eq!(moved, !transition.history.is_empty() || !transition.commands.is_empty());
+        assert_eq!(moved, !transition.is_nothing());
         self.execution = transition.execution;
         self.history.extend(transition.history);
         self.commands = transition.commands;
@@ -130,6 +132,19 @@ fn a_task_that_no_worker_got_is_handed_out_again() {
     assert_eq!((run.last(2), run.due()), (names(&["ActivityStarted", "ActivityStarted"]), Some(80)));
     assert!(run.send(EventKind::TaskSucceeded { work, result: json!("done") }));
     assert_eq!(run.last(3), ["ActivitySucceeded", "TaskStateExited", "ExecutionSucceeded"]);
+}
+
+#[test]
+fn a_task_that_a_worker_has_rests_and_does_not_come_back() {
+    let mut run = Run::start(&json!({"Resource": ACTIVITY}));
+    let work = run.work();
+    run.send(EventKind::ActivityScheduled { work });
+    assert!(!run.send(EventKind::TaskDelivered { work }));
+    run.send(EventKind::TaskStarted { work, worker_name: None });
+    assert_eq!(run.execution.rests_until(Timestamp(0)), None, "its worker may not have it");
+    assert!(run.send(EventKind::TaskDelivered { work }));
+    assert!(run.execution.rests_until(Timestamp(0)).is_some());
+    assert!(!run.send(EventKind::TaskDelivered { work }) && !run.send(EventKind::TaskReturned { work }));
 }
 
 #[test]

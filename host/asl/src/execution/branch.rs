@@ -85,6 +85,9 @@ pub struct PendingTask {
     /// Whether it was handed to a worker who was gone.
     #[serde(default)]
     pub returned: bool,
+    /// Whether whoever has taken it over is known to have it. Until then somebody else may get it after a crash.
+    #[serde(default = "yes")]
+    pub delivered: bool,
 }
 
 fn yes() -> bool {

@@ -254,7 +254,7 @@ impl Execution {
             let due = match &branch.activity {
                 Activity::Joining => None,
                 Activity::Waiting { until, .. } | Activity::BackingOff { until, .. } => Some(*until),
-                Activity::Task(task) if task.submitted => task.next_deadline(),
+                Activity::Task(task) if task.submitted && task.delivered => task.next_deadline(),
                 Activity::Ready { .. } | Activity::Task(_) => return None,
             };
             first = [first, due].into_iter().flatten().min();

@@ -36,10 +36,17 @@ pub struct Transition {
     pub execution: Execution,
     /// New history events, ids following on.
     pub history: Vec<HistoryEvent>,
-    /// Changes of the pending work, in order. Nothing changed when there are neither commands nor history.
+    /// Changes of the pending work, in order.
     pub commands: Vec<Command>,
     /// The parts of the execution that changed.
     pub changed: Changed,
+}
+
+impl Transition {
+    /// Whether nothing came of the event: it was late, or a duplicate.
+    pub fn is_nothing(&self) -> bool {
+        self.history.is_empty() && self.commands.is_empty() && self.changed == Changed::default()
+    }
 }
 
 /// Moves `execution` of `machine` by one event. `jsonata` is asked for the values of expressions.
@@ -123,6 +130,11 @@ impl<'m> Step<'m> {
             EventKind::ActivityScheduled { work } => {
                 if let Some(branch) = self.branch_with_task(work) {
                     self.activity_scheduled(branch);
+                }
+            }
+            EventKind::TaskDelivered { work } => {
+                if let Some(branch) = self.branch_with_task(work) {
+                    self.task_delivered(branch);
                 }
             }
             EventKind::TaskReturned { work } => {

@@ -39,6 +39,7 @@ impl<'m> Step<'m> {
             submitted: false,
             scheduled: !waits_for_worker,
             returned: false,
+            delivered: !waits_for_worker,
         }))
     }
 
@@ -71,11 +72,18 @@ impl<'m> Step<'m> {
             if !is_activity || !pending.scheduled || (pending.submitted && !again) {
                 return None;
             }
-            pending.submitted = true;
-            pending.returned = false;
+            (pending.submitted, pending.returned, pending.delivered) = (true, false, false);
             pending.deadline = pending.timeout_seconds.map(|seconds| at.plus_seconds(seconds));
             pending.heartbeat_deadline = pending.heartbeat_seconds.map(|seconds| at.plus_seconds(seconds));
             Some(HistoryDetails::ActivityStarted { worker_name })
+        });
+    }
+
+    /// The worker that took an activity's task has it.
+    pub(super) fn task_delivered(&mut self, id: BranchId) {
+        self.update_task(id, |_, pending| {
+            pending.delivered |= pending.submitted;
+            None
         });
     }
 
@@ -83,7 +91,7 @@ impl<'m> Step<'m> {
     pub(super) fn task_returned(&mut self, id: BranchId) {
         let mut returned = None;
         self.update_task(id, |task, pending| {
-            if matches!(task.resource, Resource::Activity { .. }) && pending.submitted {
+            if matches!(task.resource, Resource::Activity { .. }) && pending.submitted && !pending.delivered {
                 (pending.submitted, pending.returned) = (false, true);
                 (pending.deadline, pending.heartbeat_deadline) = (None, None);
                 returned = Some(pending.work);

@@ -149,6 +149,7 @@ impl<W: Workflow> Simulation<W> {
             | EventKind::TaskFailed { .. }
             | EventKind::ActivityScheduled { .. }
             | EventKind::TaskReturned { .. }
+            | EventKind::TaskDelivered { .. }
             | EventKind::TaskStartedAgain { .. }
             | EventKind::TimerFired { .. }
             | EventKind::Continued { .. } => false,

@@ -233,6 +233,7 @@ fn stored(kind: &EventKind, history: &[HistoryEvent]) -> EventKind {
         | EventKind::TaskHeartbeat { .. }
         | EventKind::ActivityScheduled { .. }
         | EventKind::TaskReturned { .. }
+        | EventKind::TaskDelivered { .. }
         | EventKind::TaskStartedAgain { .. }
         | EventKind::TaskFailed { .. }
         | EventKind::TimerFired { .. }
@@ -288,6 +289,7 @@ fn restored(kind: EventKind) -> Option<EventKind> {
         | EventKind::TaskHeartbeat { .. }
         | EventKind::ActivityScheduled { .. }
         | EventKind::TaskReturned { .. }
+        | EventKind::TaskDelivered { .. }
         | EventKind::TaskStartedAgain { .. }
         | EventKind::TaskFailed { .. }
         | EventKind::TimerFired { .. }

@@ -78,10 +78,11 @@ fn act(run: &mut Run<'_>, kind: u8, argument: u8) {
 /// What happens to the task of an activity until a worker has it.
 fn hand_out(run: &mut Run<'_>, work: WorkId, sample: u8) {
     let worker_name = samples::error(sample).error;
-    run.send(match sample % 4 {
+    run.send(match sample % 5 {
         0 => EventKind::ActivityScheduled { work },
         1 => EventKind::TaskReturned { work },
         2 => EventKind::TaskStartedAgain { work, worker_name },
+        3 => EventKind::TaskDelivered { work },
         _ => EventKind::TaskStarted { work, worker_name },
     });
 }

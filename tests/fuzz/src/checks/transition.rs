@@ -171,6 +171,7 @@ fn named_by(kind: &EventKind) -> Option<WorkId> {
         | EventKind::TaskHeartbeat { work }
         | EventKind::ActivityScheduled { work }
         | EventKind::TaskReturned { work }
+        | EventKind::TaskDelivered { work }
         | EventKind::TaskStartedAgain { work, .. }
         | EventKind::TaskSucceeded { work, .. }
         | EventKind::TaskFailed { work, .. }
