@@ -9,6 +9,8 @@ use axum::response::Response;
 use futures_util::stream;
 use stepwell_executor::HandedTask;
 
+use super::Answer;
+
 /// What a request was handed; nothing for most.
 #[derive(Clone, Default)]
 pub(super) struct Handed(Arc<Mutex<Option<HandedTask>>>);
@@ -19,17 +21,22 @@ impl Handed {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(task);
     }
 
-    /// Lets the answer carry its task. One that nobody reads drops it.
-    pub(super) fn accompany(&self, response: Response, text: impl FnOnce() -> String) -> Response {
-        let task = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(task) = task else { return response };
-        let text = text();
-        let (mut parts, _) = response.into_parts();
-        parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(text.len()));
-        let body = stream::once(async move {
-            task.delivered();
-            Ok::<_, std::convert::Infallible>(Bytes::from(text))
-        });
-        Response::from_parts(parts, Body::from_stream(body))
+    /// The task, with the text of the answer that brings it.
+    pub(super) fn take(&self, answer: &Answer) -> Option<(HandedTask, String)> {
+        let task = self.0.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+        let text = answer.as_ref().ok()?.to_string();
+        Some((task, text))
     }
+}
+
+/// Lets an answer carry its task: a connection that never takes the answer drops it.
+pub(super) fn carry(response: Response, carried: Option<(HandedTask, String)>) -> Response {
+    let Some((task, text)) = carried else { return response };
+    let (mut parts, _) = response.into_parts();
+    parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(text.len()));
+    let body = stream::once(async move {
+        task.delivered();
+        Ok::<_, std::convert::Infallible>(Bytes::from(text))
+    });
+    Response::from_parts(parts, Body::from_stream(body))
 }

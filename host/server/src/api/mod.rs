@@ -158,8 +158,8 @@ pub(crate) async fn handle(AsCaller(server): AsCaller, request: Request) -> Resp
     let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     let error = answer.as_ref().err();
     tracing::debug!(%request_id, target, milliseconds, code = error.map(ApiError::code), "answered");
-    let text = answer.as_ref().map(ToString::to_string).unwrap_or_default();
-    let mut response = handed.accompany(respond(answer, request_id), || text);
+    let carried = handed.take(&answer);
+    let mut response = handed::carry(respond(answer, request_id), carried);
     if let Some(Ok(header)) = beyond.header().as_deref().map(HeaderValue::from_str) {
         response.headers_mut().insert(beyond::HEADER, header);
     }
