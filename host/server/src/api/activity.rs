@@ -16,7 +16,7 @@ pub(super) fn activity_arn(identity: &Identity, name: &str) -> String {
 pub(super) async fn require(server: &Server, arn: &str) -> Result<ActivityRecord, ApiError> {
     arn::check_activity_arn(arn)?;
     let found = server.store.activity(arn).await?;
-    found.ok_or_else(|| ApiError::ActivityDoesNotExist(arn.to_owned()))
+    found.map(|(record, _)| record).ok_or_else(|| ApiError::ActivityDoesNotExist(arn.to_owned()))
 }
 
 /// What the API says when the answer to a task is refused.

@@ -24,7 +24,7 @@ pub(super) async fn handle(server: &Server, mut call: Call) -> Answer {
     tags::check(&arn, &tags)?;
     // A conflict means that another request has just created the activity: then that one is compared with.
     for _ in 0..limits::CHANGE_TRIES {
-        if let Some(record) = server.store.activity(&arn).await? {
+        if let Some((record, _)) = server.store.activity(&arn).await? {
             let wanted = encryption.clone().unwrap_or_else(default_encryption);
             if encryption_of(&record) == wanted {
                 return Ok(answer(&record));

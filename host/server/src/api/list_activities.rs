@@ -15,8 +15,7 @@ const SCOPE: [&str; 1] = ["ListActivities"];
 pub(super) async fn handle(server: &Server, mut call: Call) -> Answer {
     let page = PageRequest::read(&mut call.fields, limits::PAGE_TOKEN_CHARACTERS);
     call.fields.check()?;
-    let now = server.clock.now();
-    let position = page.position(&SCOPE, now)?;
+    let position = page.position(server, &SCOPE).await?;
     let mut after = position.map(position_arn).transpose()?;
     // The activities of an account lie together.
     let own = server.caller.account().map(|_| activity::activity_arn(&server.identity, ""));
@@ -51,7 +50,7 @@ pub(super) async fn handle(server: &Server, mut call: Call) -> Answer {
         .collect();
     let mut answer = json!({"activities": items});
     if let (true, Some(last)) = (more, found.last()) {
-        answer["nextToken"] = json!(page_token::issue(&SCOPE, last.arn.as_bytes(), now));
+        answer["nextToken"] = json!(page_token::issue(server, &SCOPE, last.arn.as_bytes()).await);
     }
     Ok(answer)
 }

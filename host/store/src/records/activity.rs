@@ -2,7 +2,7 @@
 
 use super::changes::Changes;
 use super::space;
-use super::store::{Store, encode};
+use super::store::{Store, decode, encode};
 use crate::backend::KeyRange;
 use crate::batch::Key;
 use crate::error::StoreError;
@@ -23,6 +23,13 @@ pub struct ActivityRecord {
     pub encryption_configuration: Option<serde_json::Value>,
 }
 
+impl Changes {
+    /// The condition that an activity is still the one that was read.
+    pub fn expect_activity(&mut self, arn: &str, read: u64) {
+        self.expect(space::ACTIVITIES, Key::copy_from_slice(arn.as_bytes()), Some(read));
+    }
+}
+
 impl Store {
     /// Stores a new activity with its tags. Errors: `Conflict` when there is one of its ARN.
     pub async fn create_activity(
@@ -37,13 +44,15 @@ impl Store {
         self.commit(changes).await
     }
 
-    /// The activity that has this ARN.
-    pub async fn activity(&self, arn: &str) -> Result<Option<ActivityRecord>, StoreError> {
+    /// The activity that has this ARN, with the version to expect.
+    pub async fn activity(&self, arn: &str) -> Result<Option<(ActivityRecord, u64)>, StoreError> {
         // No key is longer than this; a longer ARN cannot have been stored.
         if arn.len() > crate::limits::KEY_BYTES {
             return Ok(None);
         }
-        self.record(space::ACTIVITIES, arn.as_bytes()).await
+        let key = arn.as_bytes();
+        let Some(stored) = self.backend.get(space::ACTIVITIES, key).await? else { return Ok(None) };
+        Ok(Some((decode(space::ACTIVITIES, key, &stored.value)?, stored.version)))
     }
 
     /// Forgets an activity and its tags.
