@@ -293,6 +293,7 @@ mod tests {
             quotas: Quotas::default(),
             version: None,
             alias: None,
+            token_key: crate::TokenKey::default(),
         };
         let execution = Execution::new(context, json!({"a": [1, {"b": null}], "Input": 2}));
         let branch = Branch {

@@ -54,6 +54,29 @@ pub enum EventKind {
         /// What Retry and Catch will see.
         error: StatesError,
     },
+    /// The activity of a task exists, and the task waits for a worker.
+    ActivityScheduled {
+        /// The work that waits.
+        work: WorkId,
+    },
+    /// The worker that took the task of an activity has it: it is in good hands after a crash as well. In no history.
+    TaskDelivered {
+        /// The work that goes on.
+        work: WorkId,
+    },
+    /// The worker that took the task of an activity has not got it: another one may. It is in no history; what it
+    /// changes, [`EventKind::TaskStartedAgain`] brings about as well.
+    TaskReturned {
+        /// The work that waits again.
+        work: WorkId,
+    },
+    /// A worker took the task of an activity that had been returned.
+    TaskStartedAgain {
+        /// The work that began anew.
+        work: WorkId,
+        /// The name that the worker gave itself.
+        worker_name: Option<String>,
+    },
     /// The time of a pending timer has come: the end of a Wait, of a retry's back-off, of a task's
     /// `TimeoutSeconds`, or ([`WorkId::EXECUTION`]) of the execution's own.
     TimerFired {

@@ -34,13 +34,14 @@ mod timestamp;
 pub use definition::{Diagnostic, DiagnosticCode, Severity, StateMachine};
 pub use event::{Event, EventKind};
 pub use execution::{
-    Activity, Branch, BranchId, Changed, Command, Execution, ExecutionContext, Join, PendingTask, Progress,
-    Redrive, Remains, Rest, Status, TaskWork, Variables, Work, WorkId,
+    Activity, Branch, BranchId, Changed, Command, Doer, Execution, ExecutionContext, Join, PendingTask,
+    Progress, Redrive, Remains, Rest, Status, TaskWork, Variables, Work, WorkId,
 };
-pub use history::{HistoryDetails, HistoryEvent, StateType};
+pub use history::{HistoryDetails, HistoryEvent, Request, StateType, TaskScheduled};
 pub use limits::Quotas;
 pub use replay::{Diverged, Recorded, replay};
 pub use states::{Pattern, Resource};
 pub use states_error::StatesError;
 pub use step::{Transition, step};
+pub use task_token::{TaskToken, TokenKey};
 pub use timestamp::Timestamp;

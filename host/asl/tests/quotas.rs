@@ -29,6 +29,7 @@ fn run(definition: &Value, input: Value, quotas: Quotas) -> (Execution, Vec<Hist
         quotas,
         version: None,
         alias: None,
+        token_key: stepwell_asl::TokenKey::default(),
     };
     let mut execution = Execution::new(context, input);
     let (mut history, mut most, mut at) = (Vec::new(), 0, Timestamp(0));

@@ -51,6 +51,10 @@ fn is_transition(event: &EventKind) -> bool {
         | EventKind::TaskStarted { .. }
         | EventKind::TaskSubmitted { .. }
         | EventKind::TaskHeartbeat { .. }
+        | EventKind::ActivityScheduled { .. }
+        | EventKind::TaskDelivered { .. }
+        | EventKind::TaskReturned { .. }
+        | EventKind::TaskStartedAgain { .. }
         | EventKind::Stop { .. } => false,
     }
 }

@@ -115,6 +115,46 @@ pub enum WaitError {
     Store(#[from] StoreError),
 }
 
+/// The answer to a task was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AnswerError {
+    /// There is no such execution, or there is none any more.
+    #[error("Task does not exist anymore")]
+    DoesNotExist,
+    /// Its execution has not issued this token.
+    #[error("Invalid token")]
+    Forged,
+    /// The task has ended: by another answer, by time, or with its execution.
+    #[error("Provided task does not exist anymore")]
+    Closed,
+    /// The owning shard has too much to do.
+    #[error("too many requests are waiting; try again")]
+    Busy,
+    /// The server is shutting down.
+    #[error("the server is shutting down; try again")]
+    ShuttingDown,
+    /// The answer could not be made durable.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Waiting for the task of an activity was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PollError {
+    /// Too many wait for the tasks of this activity.
+    #[error("too many workers wait for tasks of this activity")]
+    WorkerLimitExceeded,
+    /// Too many wait for tasks.
+    #[error("too many requests are waiting; try again")]
+    Busy,
+    /// The server is shutting down.
+    #[error("the server is shutting down; try again")]
+    ShuttingDown,
+    /// The task could not be handed out durably.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 /// Virtual time was not skipped.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SkipError {

@@ -1,5 +1,6 @@
 //! The executor: routes requests to shards, has what was open woken up, shuts down in good order.
 
+use crate::activities::Activities;
 use crate::alarm::Alarm;
 use crate::clock::Clock;
 use crate::deletions::Deletions;
@@ -65,9 +66,10 @@ impl Default for ExecutorConfig {
 /// Drives all executions of a store. Cheap to clone.
 #[derive(Clone)]
 pub struct Executor {
-    store: Store,
+    pub(crate) store: Store,
+    pub(crate) activities: Arc<Activities>,
     machines: Arc<Machines>,
-    shards: Shards,
+    pub(crate) shards: Shards,
     integration: Arc<dyn Integration>,
     quotas: Quotas,
     skipper: Skipper,
@@ -137,10 +139,12 @@ impl Executor {
             expressions: Arc::clone(&expressions),
         };
         let deletions = Arc::<Deletions>::default();
+        let activities = Arc::<Activities>::default();
         let parts = Parts {
             store: store.clone(),
             reviver,
             integration: Arc::clone(&integration),
+            activities: Arc::clone(&activities),
             clock: Arc::clone(&clock),
             lane: Arc::new(Lane::open(expressions)?),
             ids: Arc::new(Ids::new(config.seed, &clock)),
@@ -195,6 +199,7 @@ impl Executor {
         tokio::spawn(sweep_leftovers(store.clone()));
         Ok(Executor {
             store,
+            activities,
             machines,
             shards,
             integration,

@@ -6,6 +6,7 @@ use crate::clock::Clock;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use stepwell_asl::TokenKey;
 use stepwell_store::ExecutionId;
 use uuid::Uuid;
 
@@ -42,6 +43,21 @@ impl Ids {
             }
         };
         ExecutionId(*uuid.as_bytes())
+    }
+
+    /// The key of a new execution's task tokens. Ids are shown to clients, so it must not follow from one.
+    pub(crate) fn token_key(&self, id: ExecutionId) -> TokenKey {
+        match self {
+            Ids::Random => TokenKey::new(Uuid::new_v4().into_bytes()),
+            Ids::Seeded { seed, .. } => {
+                let half = |half: u8| {
+                    let mut hasher = DefaultHasher::new();
+                    (seed, id.0, half).hash(&mut hasher);
+                    hasher.finish()
+                };
+                TokenKey::new((u128::from(half(0)) << 64 | u128::from(half(1))).to_be_bytes())
+            }
+        }
     }
 }
 

@@ -6,7 +6,9 @@
 //! This crate must never know wasmtime, axum or the AWS wire format: tasks run through
 //! [`Integration`], expressions through [`Expressions`].
 
+mod activities;
 mod alarm;
+mod answers;
 mod clock;
 mod deletions;
 mod endings;
@@ -31,8 +33,12 @@ mod skipper;
 mod stall;
 mod virtual_clock;
 
+pub use activities::HandedTask;
+pub use answers::TaskAnswer;
 pub use clock::{Clock, SystemClock};
-pub use error::{ExecutorError, RedriveError, SkipError, StartError, StopError, WaitError};
+pub use error::{
+    AnswerError, ExecutorError, PollError, RedriveError, SkipError, StartError, StopError, WaitError,
+};
 pub use executor::{Executor, ExecutorConfig};
 pub use express::{ExpressBounds, ExpressEnd};
 pub use expressions::{Expressions, NoExpressions};

@@ -9,8 +9,15 @@ pub const MAILBOX: usize = 4_096;
 pub const COMMIT_PATIENCE: Duration = Duration::from_secs(5);
 /// Requests that may wait for the ends of one shard's executions. Each takes some 100 bytes here.
 pub const WAITERS: usize = 4_096;
-/// Executions of one shard that may be read back because somebody wants to stop them; more requests are refused.
+/// Executions of one shard that may be read back because somebody wants to stop them, or answers one
+/// of their tasks; more requests are refused.
 pub const REVIVALS_ASKED: usize = 1_024;
+/// Workers that may wait for the tasks of one activity (quota of Step Functions).
+pub const ACTIVITY_POLLERS: usize = 1_000;
+/// Workers that may wait for the tasks of all activities. Each takes some 300 bytes here, and a connection.
+pub const POLLERS: usize = 16_384;
+/// A worker that has had its task for so long has it after a crash as well. Until then, another one may get it then.
+pub const DELIVERY_RECORDED_AFTER: Duration = Duration::from_secs(1);
 /// How long whoever wants to skip to the next timer waits until nobody is at work.
 pub const SKIP_PATIENCE: Duration = Duration::from_secs(30);
 /// The end of virtual time: the last moment that RFC 3339 can write.

@@ -192,6 +192,7 @@ fn context(execution_arn: String, start_time: Timestamp) -> ExecutionContext {
         quotas: Quotas::default(),
         version: None,
         alias: None,
+        token_key: stepwell_asl::TokenKey::default(),
     }
 }
 

@@ -3,6 +3,10 @@
 use std::time::Duration;
 use stepwell_asl::Quotas;
 
+/// How long GetActivityTask is held: clients give up after a minute.
+pub(crate) const ACTIVITY_POLL: Duration = Duration::from_secs(55);
+/// Characters of a task token in a request (model).
+pub(crate) const TASK_TOKEN_CHARACTERS: usize = 2_048;
 /// Largest API request, in bytes: 1 MiB (quota "request size") and room for the JSON around a payload of that size.
 const REQUEST_BYTES: usize = 1_048_576 + 65_536;
 

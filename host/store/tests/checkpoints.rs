@@ -77,6 +77,7 @@ fn context(quotas: Quotas) -> ExecutionContext {
         quotas,
         version: None,
         alias: None,
+        token_key: stepwell_asl::TokenKey::default(),
     }
 }
 

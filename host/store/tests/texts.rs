@@ -38,6 +38,7 @@ fn context() -> ExecutionContext {
         start_time: Timestamp(0),
         seed: 5,
         alias: None,
+        token_key: stepwell_asl::TokenKey::default(),
         version: None,
         quotas,
     }

@@ -72,6 +72,11 @@ impl StateMachine {
         &self.variable_references
     }
 
+    /// Whether some task is ended by somebody outside, with its token.
+    pub fn gives_tokens(&self) -> bool {
+        self.resources().any(|(resource, _)| resource.has_token())
+    }
+
     /// Whether some state is in JSONata: then a step may have to evaluate expressions, which can take a while.
     pub fn uses_jsonata(&self) -> bool {
         self.uses_jsonata

@@ -79,6 +79,19 @@ pub struct PendingTask {
     pub attempt: u32,
     /// Whether somebody outside has taken it over, who ends it with its token.
     pub submitted: bool,
+    /// Whether its Scheduled event is recorded: that of an activity is when the activity is known to exist.
+    #[serde(default = "yes")]
+    pub scheduled: bool,
+    /// Whether it was handed to a worker who was gone.
+    #[serde(default)]
+    pub returned: bool,
+    /// Whether whoever has taken it over is known to have it. Until then somebody else may get it after a crash.
+    #[serde(default = "yes")]
+    pub delivered: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 impl PendingTask {

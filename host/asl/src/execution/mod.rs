@@ -15,9 +15,11 @@ pub use join::Join;
 pub(crate) use join::{Begun, Derived, Items};
 pub use remains::Remains;
 pub(crate) use remains::{Remnant, Stood};
-pub use work::{Command, TaskWork, Work};
+pub use work::{Command, Doer, TaskWork, Work};
 
 use crate::limits::Quotas;
+use crate::states::Resource;
+use crate::task_token::TokenKey;
 use crate::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -111,6 +113,9 @@ pub struct ExecutionContext {
     /// The alias of the machine that it was started by.
     #[serde(default)]
     pub alias: Option<String>,
+    /// Signs its task tokens; none where its machine has no task that gives one.
+    #[serde(default)]
+    pub token_key: TokenKey,
 }
 
 impl ExecutionContext {
@@ -217,6 +222,7 @@ impl Execution {
             quotas: Quotas::default(),
             version: None,
             alias: None,
+            token_key: TokenKey::default(),
         };
         Execution::new(context, Value::Null)
     }
@@ -253,7 +259,7 @@ impl Execution {
             let due = match &branch.activity {
                 Activity::Joining => None,
                 Activity::Waiting { until, .. } | Activity::BackingOff { until, .. } => Some(*until),
-                Activity::Task(task) if task.submitted => task.next_deadline(),
+                Activity::Task(task) if task.submitted && task.delivered => task.next_deadline(),
                 Activity::Ready { .. } | Activity::Task(_) => return None,
             };
             first = [first, due].into_iter().flatten().min();
@@ -298,6 +304,13 @@ impl Execution {
             attempt: task.attempt,
             idempotency_key,
             deadline: task.deadline,
+            doer: match Resource::parse(&task.resource) {
+                Some(Resource::Activity { .. }) => {
+                    Doer::Worker { scheduled: task.scheduled, again: task.returned }
+                }
+                Some(resource) if resource.has_token() => Doer::Callback,
+                Some(_) | None => Doer::Integration,
+            },
         }
     }
 }

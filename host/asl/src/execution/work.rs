@@ -40,6 +40,25 @@ pub struct TaskWork {
     pub idempotency_key: String,
     /// When `TimeoutSeconds` runs out; the matching timer is listed apart.
     pub deadline: Option<Timestamp>,
+    /// Who does it.
+    pub doer: Doer,
+}
+
+/// Who does a task, and so what its dispatch means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doer {
+    /// An integration, whose answer is the result.
+    Integration,
+    /// An integration whose answer only says that it has passed the token on (`TaskSubmitted`).
+    Callback,
+    /// A worker of the activity that the resource names.
+    Worker {
+        /// Whether the activity is known to exist; otherwise that is asked first, and answered with
+        /// `ActivityScheduled` or `TaskFailed`.
+        scheduled: bool,
+        /// Whether a worker had been given it before and never got it: `TaskStartedAgain` hands it out.
+        again: bool,
+    },
 }
 
 /// A change of the pending work.

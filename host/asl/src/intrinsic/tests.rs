@@ -35,6 +35,7 @@ fn execution(seed: u64, machine_name: &str) -> Execution {
         quotas: Quotas::default(),
         version: None,
         alias: None,
+        token_key: crate::TokenKey::default(),
     };
     step(&machine, Execution::new(context, json!({})), Event { at, kind: EventKind::Start }, &NoEvaluator)
         .execution

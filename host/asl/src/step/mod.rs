@@ -24,7 +24,7 @@ use crate::execution::{
 use crate::history::HistoryEvent;
 use crate::jsonata::Evaluator;
 use crate::states::State;
-use crate::task_token::task_token;
+use crate::task_token::TaskToken;
 use crate::timestamp::Timestamp;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -36,10 +36,17 @@ pub struct Transition {
     pub execution: Execution,
     /// New history events, ids following on.
     pub history: Vec<HistoryEvent>,
-    /// Changes of the pending work, in order. Nothing changed when there are neither commands nor history.
+    /// Changes of the pending work, in order.
     pub commands: Vec<Command>,
     /// The parts of the execution that changed.
     pub changed: Changed,
+}
+
+impl Transition {
+    /// Whether nothing came of the event: it was late, or a duplicate.
+    pub fn is_nothing(&self) -> bool {
+        self.history.is_empty() && self.commands.is_empty() && self.changed == Changed::default()
+    }
 }
 
 /// Moves `execution` of `machine` by one event. `jsonata` is asked for the values of expressions.
@@ -112,7 +119,27 @@ impl<'m> Step<'m> {
             EventKind::Redrive { .. } => {}
             EventKind::TaskStarted { work, worker_name } => {
                 if let Some(branch) = self.branch_with_task(work) {
-                    self.task_started(branch, worker_name);
+                    self.task_started(branch, worker_name, false);
+                }
+            }
+            EventKind::TaskStartedAgain { work, worker_name } => {
+                if let Some(branch) = self.branch_with_task(work) {
+                    self.task_started(branch, worker_name, true);
+                }
+            }
+            EventKind::ActivityScheduled { work } => {
+                if let Some(branch) = self.branch_with_task(work) {
+                    self.activity_scheduled(branch);
+                }
+            }
+            EventKind::TaskDelivered { work } => {
+                if let Some(branch) = self.branch_with_task(work) {
+                    self.task_delivered(branch);
+                }
+            }
+            EventKind::TaskReturned { work } => {
+                if let Some(branch) = self.branch_with_task(work) {
+                    self.task_returned(branch);
                 }
             }
             EventKind::TaskSubmitted { work, output } => {
@@ -262,7 +289,7 @@ impl<'m> Step<'m> {
             };
             TaskContext {
                 retry_count: branch.retries.iter().sum(),
-                token: task.resource.has_token().then(|| task_token(&self.execution.context, work)),
+                token: task.resource.has_token().then(|| TaskToken::issue(&self.execution.context, work)),
             }
         });
         ContextObject::new(&self.execution, id, branch, task).with_evaluator(self.jsonata, self.at)

@@ -147,6 +147,10 @@ impl<W: Workflow> Simulation<W> {
             | EventKind::TaskStarted { .. }
             | EventKind::TaskSubmitted { .. }
             | EventKind::TaskFailed { .. }
+            | EventKind::ActivityScheduled { .. }
+            | EventKind::TaskReturned { .. }
+            | EventKind::TaskDelivered { .. }
+            | EventKind::TaskStartedAgain { .. }
             | EventKind::TimerFired { .. }
             | EventKind::Continued { .. } => false,
         }
@@ -335,5 +339,6 @@ fn context(seed: u64) -> ExecutionContext {
         quotas: Quotas::default(),
         version: None,
         alias: None,
+        token_key: stepwell_asl::TokenKey::default(),
     }
 }

@@ -207,6 +207,7 @@ impl Express {
             quotas: self.0.quotas,
             version: request.version,
             alias: request.alias,
+            token_key: stepwell_asl::TokenKey::default(),
         };
         let observation = Observation::of(&request.machine);
         let facts = Facts { id, machine, trace_header: request.trace_header, observation, share };

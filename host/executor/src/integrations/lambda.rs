@@ -96,8 +96,11 @@ impl Integration for Lambda {
     fn runs(&self, resource: &Resource) -> bool {
         match resource {
             Resource::Function { .. } => true,
-            Resource::Activity { .. } => false,
-            Resource::Integration { service, action, .. } => service == "lambda" && action == "invoke",
+            // The executor itself hands their tasks out.
+            Resource::Activity { .. } => true,
+            Resource::Integration { service, action, .. } => {
+                service == "lambda" && matches!(action.as_str(), "invoke" | "invoke.waitForTaskToken")
+            }
         }
     }
 
@@ -129,7 +132,8 @@ impl Integration for Lambda {
 
 impl Invocation {
     fn new(request: &TaskRequest) -> Result<Invocation, StatesError> {
-        if !request.resource.ends_with(":states:::lambda:invoke") {
+        let resource = request.resource.trim_end_matches(".waitForTaskToken");
+        if !resource.ends_with(":states:::lambda:invoke") {
             let (name, qualifier) = function_name(&request.resource);
             let payload = request.parameters.to_string();
             return Ok(Invocation { name, qualifier, payload, wrapped: false, log_tail: false });

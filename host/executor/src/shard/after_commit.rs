@@ -4,7 +4,7 @@ use super::away::{Gone, Queued};
 use super::live::Live;
 use super::turn::{Reply, Turn};
 use super::{Message, Occurrence, Shard};
-use crate::error::{RedriveError, StartError, StopError};
+use crate::error::{AnswerError, RedriveError, StartError, StopError};
 use crate::integration::{TaskOutcome, TaskRequest};
 use crate::limits;
 use crate::observer::Observed;
@@ -14,7 +14,9 @@ use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
-use stepwell_asl::{BranchId, Command, EventKind, StatesError, Status, TaskWork, Timestamp, Work, WorkId};
+use stepwell_asl::{
+    BranchId, Command, Doer, EventKind, StatesError, Status, TaskWork, Timestamp, Work, WorkId,
+};
 use stepwell_store::{ExecutionId, StoreError};
 use tokio::time::Instant;
 use tracing::{debug, error, warn};
@@ -71,6 +73,19 @@ impl Shard {
                 Reply::Start(reply, started) => drop(reply.send(Ok(started))),
                 Reply::Stop(reply, stopped_at) => drop(reply.send(Ok(stopped_at))),
                 Reply::Redrive(reply, redriven_at) => drop(reply.send(Ok(redriven_at))),
+                Reply::Answer { id, work, reply, outcome } => {
+                    if let Some(live) = self.live.get_mut(&id).filter(|_| outcome.is_ok()) {
+                        // Who has answered before its call was over may go on: nobody waits for the result.
+                        live.tasks.remove(&work);
+                    }
+                    drop(reply.send(outcome));
+                }
+                Reply::HandOut(handing_out) => self.handed_out(*handing_out),
+            }
+        }
+        for (id, work) in turn.submitted {
+            if let Some(live) = self.live.get_mut(&id) {
+                live.tasks.remove(&work);
             }
         }
         for (id, began, commands) in turn.commands {
@@ -108,12 +123,17 @@ impl Shard {
         if !conflict {
             warn!(%failure, events = turn.occurrences.len(), "a commit failed");
         }
+        let mut handing_out = Vec::new();
         for reply in turn.replies {
             // A caller that no longer waits needs no answer.
             match reply {
                 Reply::Start(reply, _) => drop(reply.send(Err(StartError::Store(failure.clone())))),
                 Reply::Stop(reply, _) => drop(reply.send(Err(StopError::Store(failure.clone())))),
                 Reply::Redrive(reply, _) => drop(reply.send(Err(RedriveError::Store(failure.clone())))),
+                Reply::Answer { reply, .. } => {
+                    drop(reply.send(Err(AnswerError::Store(failure.clone()))));
+                }
+                Reply::HandOut(task) => handing_out.push(*task),
             }
         }
         if !conflict {
@@ -122,6 +142,9 @@ impl Shard {
         let touched: BTreeSet<ExecutionId> = turn.touched.into_iter().collect();
         for id in &touched {
             self.reload(*id).await;
+        }
+        for task in handing_out {
+            self.not_handed_out(task, &failure);
         }
         for occurrence in turn.occurrences.into_iter().rev() {
             match self.live.get_mut(&occurrence.id).and_then(|live| live.away.as_mut()) {
@@ -180,19 +203,23 @@ impl Shard {
         let Some(live) = self.live.get(&id) else { return };
         let pending = live.execution.pending();
         let owed: BTreeSet<WorkId> = pending.iter().map(work_id).collect();
-        let running: Vec<WorkId> = live.tasks.keys().chain(live.timers.keys()).copied().collect();
+        let running = live.tasks.keys().chain(live.timers.keys()).chain(live.offered.keys());
+        let running: Vec<WorkId> = running.copied().collect();
         for work in running.into_iter().filter(|work| !owed.contains(work)) {
             self.cancel(id, work);
         }
         for work in pending {
             let runs = match &work {
-                Work::Task(task) => {
-                    self.live.get(&id).is_some_and(|live| live.tasks.contains_key(&task.work))
-                }
+                Work::Task(task) => self.live.get(&id).is_some_and(|live| {
+                    live.tasks.contains_key(&task.work) || live.offered.contains_key(&task.work)
+                }),
                 Work::Timer { .. } | Work::Continue { .. } => false,
             };
-            if !runs {
-                self.dispatch(id, work, Duration::ZERO);
+            match work {
+                // Read back after a commit that failed, the time of a task is the one from its step again.
+                Work::Timer { work, at } => self.set_timer(id, work, at, true),
+                Work::Task(_) if runs => {}
+                Work::Task(_) | Work::Continue { .. } => self.dispatch(id, work, Duration::ZERO),
             }
         }
     }
@@ -206,16 +233,8 @@ impl Shard {
                 self.begin_task(id, task);
             }
             Work::Timer { work, at } => {
-                let Some(live) = self.live.get_mut(&id) else { return };
-                let earlier = live.timers.get(&work).copied();
-                // Read back after a commit that failed, the time of a task that runs is the one from its step again.
-                let at =
-                    if live.is_task(work) { earlier.max(Some(later(at, late))).unwrap_or(at) } else { at };
-                live.timers.insert(work, at);
-                if let Some(earlier) = earlier {
-                    self.timers.clear(earlier, id, work);
-                }
-                self.timers.set(at, id, work);
+                let is_task = self.live.get(&id).is_some_and(|live| live.is_task(work));
+                self.set_timer(id, work, if is_task { later(at, late) } else { at }, false);
             }
             Work::Continue { work } => {
                 self.ready.push_back(Occurrence { id, kind: EventKind::Continued { work }, log: Vec::new() });
@@ -223,13 +242,28 @@ impl Shard {
         }
     }
 
+    /// Sets the timer of work; where it `keeps` the one that a task has, never earlier than that.
+    fn set_timer(&mut self, id: ExecutionId, work: WorkId, at: Timestamp, keeps: bool) {
+        let Some(live) = self.live.get_mut(&id) else { return };
+        let earlier = live.timers.get(&work).copied();
+        let at = if keeps && live.is_task(work) { earlier.max(Some(at)).unwrap_or(at) } else { at };
+        live.timers.insert(work, at);
+        if let Some(earlier) = earlier {
+            self.timers.clear(earlier, id, work);
+        }
+        self.timers.set(at, id, work);
+    }
+
     fn begin_task(&mut self, id: ExecutionId, task: TaskWork) {
         if self.closing.is_some() {
             // It stays pending, and runs after the restart.
             return;
         }
+        if let Doer::Worker { .. } = task.doer {
+            return self.begin_activity(id, task);
+        }
         let Some(live) = self.live.get_mut(&id) else { return };
-        let work = task.work;
+        let (work, doer) = (task.work, task.doer);
         let request = TaskRequest {
             execution_arn: live.execution_arn().to_owned(),
             state_name: task.state_name,
@@ -252,6 +286,7 @@ impl Shard {
                     }
                 });
             let kind = match outcome.result {
+                Ok(output) if doer == Doer::Callback => EventKind::TaskSubmitted { work, output },
                 Ok(result) => EventKind::TaskSucceeded { work, result },
                 Err(error) => EventKind::TaskFailed { work, error },
             };
@@ -266,9 +301,11 @@ impl Shard {
         if let Some(task) = live.tasks.remove(&work) {
             task.abort();
         }
+        live.heard_of.remove(&work);
         if let Some(at) = live.timers.remove(&work) {
             self.timers.clear(at, id, work);
         }
+        self.withdraw(id, work);
     }
 
     fn forget_if_ended(&mut self, id: ExecutionId) {
@@ -313,6 +350,9 @@ impl Shard {
         self.names.remove(live.execution_arn());
         for (work, at) in &live.timers {
             self.timers.clear(*at, id, *work);
+        }
+        for (work, activity) in &live.offered {
+            self.activities.withdraw(activity, id, *work);
         }
         Some(live)
     }

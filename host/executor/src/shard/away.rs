@@ -3,18 +3,19 @@
 //! While a step has the execution, and until its transition is committed, all further events for it wait here in
 //! order. So no step ever builds on something that the store may not hold, and an undo finds nothing under way.
 
+use super::hand_out::{HandOut, HandOutRefusal};
 use super::live::Before;
 use super::redrive::Redriver;
 use super::turn::{Reply, Turn};
 use super::{Occurrence, Shard};
-use crate::error::{RedriveError, StartError, StopError};
+use crate::error::{AnswerError, RedriveError, StartError, StopError};
 use crate::lane::{Home, Job, Stepped};
 use crate::limits;
 use crate::request::Started;
 use crate::revive::Revived;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use stepwell_asl::{EventKind, ExecutionContext, Timestamp, Transition};
+use stepwell_asl::{EventKind, ExecutionContext, Timestamp, Transition, WorkId};
 use stepwell_store::{ExecutionId, StoreError};
 use tokio::sync::oneshot;
 use tracing::error;
@@ -52,6 +53,9 @@ pub(super) enum Asker {
     Start(oneshot::Sender<Result<Started, StartError>>),
     Stop(oneshot::Sender<Result<Timestamp, StopError>>),
     Redrive(Redriver),
+    /// For the task that it answers.
+    Answer(WorkId, oneshot::Sender<Result<(), AnswerError>>),
+    HandOut(Box<HandOut>),
 }
 
 /// Why an execution is no longer in memory.
@@ -147,6 +151,18 @@ impl Asker {
             (Asker::Redrive(redriver), Gone::Ended(_) | Gone::NeverStarted) => {
                 drop(redriver.reply.send(Err(RedriveError::Store(StoreError::Unknown))));
             }
+            (Asker::Answer(_, reply), Gone::Unread(failure)) => {
+                drop(reply.send(Err(AnswerError::Store(failure.clone()))));
+            }
+            (Asker::Answer(_, reply), Gone::Ended(_) | Gone::NeverStarted) => {
+                drop(reply.send(Err(AnswerError::Closed)));
+            }
+            (Asker::HandOut(hand_out), Gone::Unread(failure)) => {
+                drop(hand_out.reply.send(Err(HandOutRefusal::Store(failure.clone()))));
+            }
+            (Asker::HandOut(hand_out), Gone::Ended(_) | Gone::NeverStarted) => {
+                drop(hand_out.reply.send(Err(HandOutRefusal::Gone)));
+            }
         }
     }
 }
@@ -200,13 +216,14 @@ impl Shard {
     fn take_over(&mut self, queued: Queued, before: Before, transition: Transition, turn: &mut Turn) {
         let Queued { occurrence, askers } = queued;
         let id = occurrence.id;
+        let is_heartbeat = matches!(occurrence.kind, EventKind::TaskHeartbeat { .. });
         let moved = self.absorb(&occurrence, before, transition, turn);
         let Some(live) = self.live.get(&id) else { return };
         let (started_at, stopped_at) = (live.started_at(), live.stopped_at());
-        let execution_arn = live.execution_arn().to_owned();
         if moved && askers.is_empty() {
             turn.occurrences.push(occurrence);
         }
+        let execution_arn = live.execution_arn().to_owned();
         for asker in askers {
             match asker {
                 Asker::Start(reply) => {
@@ -214,9 +231,16 @@ impl Shard {
                     turn.replies.push(Reply::Start(reply, started));
                 }
                 Asker::Stop(reply) => {
-                    let stopped_at = stopped_at.unwrap_or_else(|| self.clock.now());
-                    turn.replies.push(Reply::Stop(reply, stopped_at));
+                    let at = stopped_at.unwrap_or_else(|| self.clock.now());
+                    turn.replies.push(Reply::Stop(reply, at));
                 }
+                Asker::Answer(work, reply) => {
+                    // A heartbeat moves nothing where none is asked for; it comes in time if the task still waits.
+                    let in_time = moved || (is_heartbeat && self.pending_task(id, work).is_some());
+                    let outcome = if in_time { Ok(()) } else { Err(AnswerError::Closed) };
+                    turn.replies.push(Reply::Answer { id, work, reply, outcome });
+                }
+                Asker::HandOut(hand_out) => self.promise(*hand_out, moved, turn),
                 Asker::Redrive(redriver) => self.redriven(id, redriver, turn),
             }
         }

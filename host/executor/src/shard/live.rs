@@ -2,7 +2,7 @@
 
 use super::away::Away;
 use crate::revive::Revived;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use stepwell_asl::{Activity, Event, EventKind, Execution, StateMachine, Timestamp, WorkId};
 use stepwell_store::Tracked;
@@ -22,6 +22,10 @@ pub(super) struct Live {
     pub(super) tasks: BTreeMap<WorkId, AbortHandle>,
     /// Timers that are set.
     pub(super) timers: BTreeMap<WorkId, Timestamp>,
+    /// Tasks that wait for a worker, with the ARNs of their activities.
+    pub(super) offered: BTreeMap<WorkId, String>,
+    /// Tasks whose timers are later than the store says, because they were heard of.
+    pub(super) heard_of: BTreeSet<WorkId>,
     last_event_at: Timestamp,
 }
 
@@ -45,6 +49,8 @@ impl Live {
             away,
             tasks: BTreeMap::new(),
             timers: BTreeMap::new(),
+            offered: BTreeMap::new(),
+            heard_of: BTreeSet::new(),
             last_event_at: Timestamp(i64::MIN),
         }
     }

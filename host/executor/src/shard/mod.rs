@@ -5,7 +5,9 @@
 //! A shard must never wait for a task, nor for the lane.
 
 mod after_commit;
+mod answer;
 mod away;
+mod hand_out;
 mod live;
 mod redrive;
 mod revival;
@@ -14,6 +16,7 @@ mod stop;
 mod timers;
 mod turn;
 
+use crate::activities::Activities;
 use crate::alarm::Recovered;
 use crate::clock::Clock;
 use crate::deletions::Deletions;
@@ -29,13 +32,15 @@ use crate::quiescence::{Hold, Place};
 use crate::request::{StartRequest, Started};
 use crate::revive::Reviver;
 use crate::stall::Stall;
+pub(crate) use answer::Answer;
+pub(crate) use hand_out::{HandOut, HandOutRefusal};
 use live::Live;
 pub(crate) use redrive::{Redrive, Redriving};
 use revival::Revival;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
-use stepwell_asl::{EventKind, Quotas, StateMachine};
+use stepwell_asl::{EventKind, Quotas, StateMachine, Timestamp, WorkId};
 use stepwell_store::{Changes, ExecutionId, LogLine, Store};
 pub(crate) use stop::Stop;
 use timers::Timers;
@@ -58,7 +63,15 @@ pub(crate) enum Message {
     Redrive(Redrive),
     /// An ended execution was read back to be redriven.
     Redriving(Box<Redriving>),
-    /// A task ended.
+    /// Somebody answers a task with its token.
+    Answer(Answer),
+    /// A worker wants the task of an activity that was offered.
+    HandOut(Box<HandOut>),
+    /// A worker has had a task for a while.
+    Delivered { id: ExecutionId, work: WorkId },
+    /// A worker was given a task and has not got it.
+    Undelivered { id: ExecutionId, work: WorkId },
+    /// A task ended, or has come a step further.
     TaskEnded(Occurrence),
     /// A step came back from the lane.
     Stepped(Box<Stepped>),
@@ -75,6 +88,14 @@ pub(crate) enum Message {
     ShutDown { grace: Duration, reply: oneshot::Sender<()> },
 }
 
+/// What waits for an execution that is being read back.
+pub(crate) enum Asked {
+    Stop(Stop),
+    Answer(Answer),
+    /// A task that its worker has not got comes back.
+    Return(WorkId),
+}
+
 /// An event for one execution, with the log lines that came with it. Kept until it is committed.
 #[derive(Clone)]
 pub(crate) struct Occurrence {
@@ -89,6 +110,7 @@ pub(crate) struct Parts {
     pub(crate) store: Store,
     pub(crate) reviver: Reviver,
     pub(crate) integration: Arc<dyn Integration>,
+    pub(crate) activities: Arc<Activities>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) lane: Arc<Lane>,
     pub(crate) ids: Arc<Ids>,
@@ -111,7 +133,10 @@ pub(crate) struct Shard {
     store: Store,
     reviver: Reviver,
     integration: Arc<dyn Integration>,
+    activities: Arc<Activities>,
     clock: Arc<dyn Clock>,
+    /// When this life began.
+    began_at: Timestamp,
     lane: Arc<Lane>,
     ids: Arc<Ids>,
     quotas: Quotas,
@@ -124,7 +149,7 @@ pub(crate) struct Shard {
     live: BTreeMap<ExecutionId, Live>,
     names: BTreeMap<String, ExecutionId>,
     /// Executions that are being read back, with the requests that wait for it.
-    reviving: BTreeMap<ExecutionId, Vec<Stop>>,
+    reviving: BTreeMap<ExecutionId, Vec<Asked>>,
     /// Requests to redrive executions that are being read back, or are redriven and not committed yet.
     redriving: BTreeMap<ExecutionId, Vec<Redrive>>,
     timers: Timers,
@@ -146,11 +171,14 @@ impl Shard {
         sender: mpsc::Sender<Message>,
         inbox: mpsc::Receiver<Message>,
     ) -> Shard {
-        let Parts { store, reviver, integration, clock, lane, ids, quotas, observer, deletions } = parts;
+        let Parts { store, reviver, integration, activities, clock, lane, ids, quotas, observer, deletions } =
+            parts;
         Shard {
             store,
             reviver,
             integration,
+            activities,
+            began_at: clock.now(),
             clock,
             lane,
             ids,
@@ -273,6 +301,10 @@ impl Shard {
             Message::Stop(stop) => self.stop(stop, turn),
             Message::Redrive(redrive) => self.redrive(redrive),
             Message::Redriving(redriving) => self.redriving(*redriving, turn).await,
+            Message::Answer(answer) => self.answer(answer, turn),
+            Message::HandOut(hand_out) => self.hand_out(*hand_out, turn),
+            Message::Delivered { id, work } => self.delivered(id, work, turn),
+            Message::Undelivered { id, work } => self.undelivered(id, work, turn),
             Message::TaskEnded(occurrence) => self.apply(occurrence, turn),
             Message::Stepped(stepped) => self.came_back(*stepped, turn).await,
             Message::Wake { id, permit, hold, recovered } => {

@@ -68,7 +68,7 @@ impl Shard {
     pub(super) async fn redriving(&mut self, redriving: Redriving, turn: &mut Turn) {
         let Redriving { redrive, outcome } = redriving;
         let id = redrive.id;
-        let stops = self.reviving.remove(&id).unwrap_or_default();
+        let asked = self.reviving.remove(&id).unwrap_or_default();
         match outcome {
             Ok(Some(_)) if self.closing.is_some() => redrive.refuse(RedriveError::ShuttingDown),
             Ok(Some((revived, _))) if !has_room(&revived) => redrive.refuse(RedriveError::HistoryFull),
@@ -92,11 +92,9 @@ impl Shard {
             }
         }
         if self.live.contains_key(&id) {
-            for stop in stops {
-                self.stop(stop, turn);
-            }
+            self.give_asked(id, asked, turn);
         } else {
-            self.stopped_before(id, stops).await;
+            self.asked_before(id, asked).await;
             self.release_redrives(id);
         }
     }

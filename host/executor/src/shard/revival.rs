@@ -6,9 +6,9 @@
 use super::live::Live;
 use super::stop::Stop;
 use super::turn::Turn;
-use super::{Message, Shard};
+use super::{Asked, Message, Shard};
 use crate::alarm::Recovered;
-use crate::error::StopError;
+use crate::error::{AnswerError, StopError};
 use crate::limits;
 use crate::revive::{NotRevived, ReviveError, Revived};
 use std::collections::btree_map::Entry;
@@ -38,10 +38,10 @@ impl Shard {
         }
     }
 
-    /// Brings an execution back that somebody wants to stop.
-    pub(super) fn revive_for(&mut self, id: ExecutionId, stop: Stop) {
+    /// Brings an execution back that somebody wants something of.
+    pub(super) fn revive_for(&mut self, id: ExecutionId, asked: Asked) {
         self.begin_revival(id, None, None);
-        self.reviving.entry(id).or_default().push(stop);
+        self.reviving.entry(id).or_default().push(asked);
     }
 
     fn begin_revival(
@@ -64,8 +64,8 @@ impl Shard {
     /// Goes on with an execution that was read back.
     pub(super) async fn revived(&mut self, revival: Revival, turn: &mut Turn) {
         let Revival { id, outcome, recovered } = revival;
-        let stops = self.reviving.remove(&id).unwrap_or_default();
-        self.revived_as(id, outcome, recovered, stops, turn).await;
+        let asked = self.reviving.remove(&id).unwrap_or_default();
+        self.revived_as(id, outcome, recovered, asked, turn).await;
         self.release_redrives(id);
     }
 
@@ -74,7 +74,7 @@ impl Shard {
         id: ExecutionId,
         outcome: Result<Option<Revived>, NotRevived>,
         recovered: Option<Arc<Recovered>>,
-        stops: Vec<Stop>,
+        asked: Vec<Asked>,
         turn: &mut Turn,
     ) {
         match outcome {
@@ -85,24 +85,44 @@ impl Shard {
                 self.names.insert(revived.execution.context.execution_arn.clone(), id);
                 self.live.insert(id, Live::revived(revived));
                 self.dispatch_pending(id);
-                for stop in stops {
-                    self.stop(stop, turn);
-                }
+                self.forgive(id);
+                self.take_back(id);
+                self.give_asked(id, asked, turn);
                 self.rest(id);
             }
-            Ok(None) => self.stopped_before(id, stops).await,
-            Err(NotRevived { stranded: Some(stranded), .. }) if !stops.is_empty() => {
-                self.stop_stranded(id, *stranded, stops, turn);
-            }
+            Ok(None) => self.asked_before(id, asked).await,
             Err(NotRevived { failure, stranded }) => {
-                self.not_revived(id, stranded.as_deref(), &failure, recovered);
-                for stop in stops {
-                    let failure = failure.clone().into_store_error();
-                    // The caller may be gone; that changes nothing here.
-                    let _ = stop.reply.send(Err(StopError::Store(failure)));
+                let refusal = failure.clone().into_store_error();
+                let stops = refuse_answers(asked, &AnswerError::Store(refusal.clone()));
+                match stranded {
+                    Some(stranded) if !stops.is_empty() => self.stop_stranded(id, *stranded, stops, turn),
+                    stranded => {
+                        self.not_revived(id, stranded.as_deref(), &failure, recovered);
+                        for stop in stops {
+                            // The caller may be gone; that changes nothing here.
+                            let _ = stop.reply.send(Err(StopError::Store(refusal.clone())));
+                        }
+                    }
                 }
             }
         }
+    }
+
+    /// Gives an execution in memory what it was asked for meanwhile.
+    pub(super) fn give_asked(&mut self, id: ExecutionId, asked: Vec<Asked>, turn: &mut Turn) {
+        for asked in asked {
+            match asked {
+                Asked::Stop(stop) => self.stop(stop, turn),
+                Asked::Answer(answer) => self.answer(answer, turn),
+                Asked::Return(work) => self.undelivered(id, work, turn),
+            }
+        }
+    }
+
+    /// Answers those who asked something of an execution that has ended.
+    pub(super) async fn asked_before(&mut self, id: ExecutionId, asked: Vec<Asked>) {
+        let stops = refuse_answers(asked, &AnswerError::Closed);
+        self.stopped_before(id, stops).await;
     }
 
     /// Tries again later where that may help. Where it does not, it is said once in a life of the server, and nothing
@@ -147,8 +167,23 @@ impl Shard {
             .now()
             .0
             .saturating_add(i64::try_from(2 * limits::TIMER_SLEEP.as_millis()).unwrap_or(i64::MAX));
-        if live.is_idle() && rest.due.is_none_or(|due| due > Timestamp(soon)) {
+        if live.is_idle() && live.heard_of.is_empty() && rest.due.is_none_or(|due| due > Timestamp(soon)) {
             self.drop_live(id);
         }
     }
+}
+
+/// Tells those who answer tasks that there is none to answer, and gives back who wants something else. A task whose
+/// worker has not got it need not come back where its execution has ended.
+fn refuse_answers(asked: Vec<Asked>, refusal: &AnswerError) -> Vec<Stop> {
+    let stop = |asked| match asked {
+        Asked::Stop(stop) => Some(stop),
+        Asked::Answer(answer) => {
+            // The caller may be gone; that changes nothing here.
+            let _ = answer.reply.send(Err(refusal.clone()));
+            None
+        }
+        Asked::Return(_) => None,
+    };
+    asked.into_iter().filter_map(stop).collect()
 }

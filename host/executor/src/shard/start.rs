@@ -8,7 +8,7 @@ use crate::error::StartError;
 use crate::ids::seed_of;
 use crate::request::{StartRequest, Started};
 use std::sync::Arc;
-use stepwell_asl::{EventKind, Execution, ExecutionContext, StateMachine};
+use stepwell_asl::{EventKind, Execution, ExecutionContext, StateMachine, TokenKey};
 use stepwell_store::{Observation, StartRecord, Tracked};
 use tokio::sync::oneshot;
 
@@ -87,6 +87,7 @@ impl Shard {
             quotas: self.quotas,
             version: request.version,
             alias: request.alias,
+            token_key: if machine.gives_tokens() { self.ids.token_key(id) } else { TokenKey::default() },
         };
         let started = Started { execution_arn: context.execution_arn.clone(), started_at: now };
         self.names.insert(context.execution_arn.clone(), id);

@@ -3,7 +3,7 @@
 use super::away::{Asker, Queued};
 use super::live::Live;
 use super::turn::{Reply, Turn};
-use super::{Occurrence, Shard};
+use super::{Asked, Occurrence, Shard};
 use crate::error::StopError;
 use crate::limits;
 use stepwell_asl::{EventKind, Status, Timestamp};
@@ -35,7 +35,7 @@ impl Shard {
                 let _ = stop.reply.send(Err(StopError::Busy));
                 return;
             }
-            return self.revive_for(id, stop);
+            return self.revive_for(id, Asked::Stop(stop));
         }
         let Stop { error, cause, reply, .. } = stop;
         let kind = EventKind::Stop { error, cause };
@@ -76,8 +76,8 @@ impl Shard {
 
     /// Lets those ask again who came while a stranded execution was being ended.
     pub(super) fn release_stranded(&mut self, id: ExecutionId) {
-        for stop in self.reviving.remove(&id).unwrap_or_default() {
-            self.revive_for(id, stop);
+        for asked in self.reviving.remove(&id).unwrap_or_default() {
+            self.revive_for(id, asked);
         }
         self.release_redrives(id);
     }

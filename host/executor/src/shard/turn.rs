@@ -1,14 +1,15 @@
 //! One turn of a shard: events become changes; nobody is told yet.
 
 use super::away::Queued;
+use super::hand_out::HandingOut;
 use super::live::Before;
 use super::{Occurrence, Shard};
-use crate::error::{RedriveError, StartError, StopError};
+use crate::error::{AnswerError, RedriveError, StartError, StopError};
 use crate::limits;
 use crate::observer::Tally;
 use crate::request::Started;
 use stepwell_asl::jsonata::NoEvaluator;
-use stepwell_asl::{Command, EventKind, HistoryEvent, Status, Timestamp, Transition, step};
+use stepwell_asl::{Command, EventKind, HistoryEvent, Status, Timestamp, Transition, WorkId, step};
 use stepwell_store::{Changes, ExecutionId, Moved, StoreError};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -26,6 +27,8 @@ pub(super) struct Turn {
     pub(super) replies: Vec<Reply>,
     /// Executions that the turn has moved.
     pub(super) touched: Vec<ExecutionId>,
+    /// Tasks that others have taken over: nothing runs for them here any more.
+    pub(super) submitted: Vec<(ExecutionId, WorkId)>,
     /// Executions that cannot be continued and that the turn has ended.
     pub(super) stranded: Vec<ExecutionId>,
     /// What those who watch executions are told after the commit, in order.
@@ -41,6 +44,14 @@ pub(super) enum Reply {
     Start(oneshot::Sender<Result<Started, StartError>>, Started),
     Stop(oneshot::Sender<Result<Timestamp, StopError>>, Timestamp),
     Redrive(oneshot::Sender<Result<Timestamp, RedriveError>>, Timestamp),
+    /// Of whom, and what will be said.
+    Answer {
+        id: ExecutionId,
+        work: WorkId,
+        reply: oneshot::Sender<Result<(), AnswerError>>,
+        outcome: Result<(), AnswerError>,
+    },
+    HandOut(Box<HandingOut>),
 }
 
 impl Turn {
@@ -114,7 +125,7 @@ impl Shard {
             // It stays in memory for the event that ends it.
             parked_after = Timestamp(i64::MAX);
         }
-        if transition.history.is_empty() && transition.commands.is_empty() {
+        if transition.is_nothing() {
             live.execution = transition.execution;
             return false;
         }
@@ -131,6 +142,9 @@ impl Shard {
         turn.keep(logged);
         turn.count();
         turn.touched.push(id);
+        if let EventKind::TaskSubmitted { work, .. } = event {
+            turn.submitted.push((id, *work));
+        }
         if is_last && live.execution.progress.status == Status::Running {
             // Its machine is being deleted: nothing new begins, and the next event ends it.
             transition.commands.retain(|command| matches!(command, Command::Cancel(_)));

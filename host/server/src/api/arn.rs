@@ -97,6 +97,14 @@ pub(crate) fn check_execution_arn(text: &str) -> Result<(), ApiError> {
     }
 }
 
+/// Checks the ARN of an activity. Errors: `InvalidArn`.
+pub(crate) fn check_activity_arn(text: &str) -> Result<(), ApiError> {
+    match resource(text, "activity")? {
+        name if !name.is_empty() && !name.contains(':') => Ok(()),
+        _ => Err(invalid(text)),
+    }
+}
+
 /// The ARN of a machine of this server.
 pub(crate) fn machine_arn(identity: &Identity, name: &str) -> String {
     format!("arn:aws:states:{}:{}:stateMachine:{name}", identity.region, identity.account)

@@ -111,6 +111,7 @@ mod tests {
             quotas: stepwell_asl::Quotas::default(),
             version: None,
             alias: None,
+            token_key: stepwell_asl::TokenKey::default(),
         };
         Standing {
             start,

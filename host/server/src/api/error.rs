@@ -22,6 +22,18 @@ const PROTOCOL: &str = "com.amazon.coral.service";
 /// Why a request got no result.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ApiError {
+    #[error("Activity Already Exists: '{0}'")]
+    ActivityAlreadyExists(String),
+    #[error("Activity Does Not Exist: '{0}'")]
+    ActivityDoesNotExist(String),
+    #[error("Activity Worker Limit Exceeded: '{0}'")]
+    ActivityWorkerLimitExceeded(String),
+    #[error("Invalid Output: '{0}'")]
+    InvalidOutput(String),
+    #[error("Task Does Not Exist: 'Task does not exist anymore'")]
+    TaskDoesNotExist,
+    #[error("Task Timed Out: 'Provided task does not exist anymore'")]
+    TaskTimedOut,
     /// The request is not let in.
     #[error(transparent)]
     Access(#[from] AuthError),
@@ -119,6 +131,12 @@ impl ApiError {
     fn facts(&self) -> (&'static str, &'static str, StatusCode) {
         let bad = StatusCode::BAD_REQUEST;
         match self {
+            ApiError::ActivityAlreadyExists(_) => (SERVICE, "ActivityAlreadyExists", bad),
+            ApiError::ActivityDoesNotExist(_) => (SERVICE, "ActivityDoesNotExist", bad),
+            ApiError::ActivityWorkerLimitExceeded(_) => (SERVICE, "ActivityWorkerLimitExceeded", bad),
+            ApiError::InvalidOutput(_) => (SERVICE, "InvalidOutput", bad),
+            ApiError::TaskDoesNotExist => (SERVICE, "TaskDoesNotExist", bad),
+            ApiError::TaskTimedOut => (SERVICE, "TaskTimedOut", bad),
             ApiError::Access(error) => (PROTOCOL, error.code(), bad),
             ApiError::Conflict(_) => (SERVICE, "ConflictException", bad),
             ApiError::ExecutionAlreadyExists(_) => (SERVICE, "ExecutionAlreadyExists", bad),

@@ -54,13 +54,7 @@ impl MachineSettings {
             return Err(ApiError::validation("Version description can only be set when publish is true"));
         }
         self.check_logging()?;
-        let managed = self.encryption.as_ref().is_some_and(|settings| settings["type"] == ENCRYPTIONS[1]);
-        if managed {
-            let message =
-                "Customer managed keys are not supported by this release of Stepwell: use AWS_OWNED_KEY";
-            return Err(ApiError::InvalidEncryptionConfiguration(message));
-        }
-        Ok(())
+        check_encryption(self.encryption.as_ref())
     }
 
     fn check_logging(&self) -> Result<(), ApiError> {
@@ -181,7 +175,18 @@ fn destination(fields: &mut Fields, (index, given): (usize, &Value)) -> Value {
     json!({"cloudWatchLogsLogGroup": {"logGroupArn": arn}})
 }
 
-fn encryption(fields: &mut Fields) -> Option<Value> {
+/// Refuses an encryption that this release cannot do.
+pub(super) fn check_encryption(encryption: Option<&Value>) -> Result<(), ApiError> {
+    if encryption.is_some_and(|settings| settings["type"] == ENCRYPTIONS[1]) {
+        let message =
+            "Customer managed keys are not supported by this release of Stepwell: use AWS_OWNED_KEY";
+        return Err(ApiError::InvalidEncryptionConfiguration(message));
+    }
+    Ok(())
+}
+
+/// Reads `encryptionConfiguration`; violations are noted in `fields`.
+pub(super) fn encryption(fields: &mut Fields) -> Option<Value> {
     if !fields.structure("encryptionConfiguration") {
         return None;
     }

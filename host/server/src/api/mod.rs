@@ -3,23 +3,30 @@
 //! One table names every operation; each lives in a file of its own. Requests are routed by that header alone: `Host`,
 //! the signature and the content type decide nothing. Nothing here may know a module, a shard or a key of the store.
 
+mod activity;
 pub(crate) mod arn;
 mod beyond;
 pub(crate) mod constraints;
+mod create_activity;
 mod create_state_machine;
 mod create_state_machine_alias;
 mod definition;
+mod delete_activity;
 mod delete_state_machine;
 mod delete_state_machine_alias;
 mod delete_state_machine_version;
+mod describe_activity;
 pub(crate) mod describe_execution;
 mod describe_state_machine;
 mod describe_state_machine_alias;
 mod describe_state_machine_for_execution;
 pub(crate) mod error;
 pub(crate) mod execution;
+mod get_activity_task;
 mod get_execution_history;
+mod handed;
 mod json_text;
+mod list_activities;
 mod list_executions;
 mod list_state_machine_aliases;
 mod list_state_machine_versions;
@@ -30,12 +37,16 @@ mod machine_settings;
 pub(crate) mod page_token;
 mod publish_state_machine_version;
 mod routing;
+mod send_task_failure;
+mod send_task_heartbeat;
+mod send_task_success;
 mod start_execution;
 mod start_sync_execution;
 mod start_target;
 mod stop_execution;
 mod tag_resource;
 mod tags;
+mod task_token;
 mod test_state;
 mod unnamed_start;
 mod untag_resource;
@@ -56,6 +67,7 @@ use uuid::Uuid;
 use self::beyond::Beyond;
 use self::constraints::Fields;
 use self::error::ApiError;
+use self::handed::Handed;
 use crate::auth::{AsCaller, account};
 use crate::server::Server;
 use crate::{body, limits, logs_api, observe};
@@ -72,6 +84,8 @@ struct Call {
     fields: Fields,
     /// Header `X-Amzn-Trace-Id`.
     trace_header: Option<String>,
+    /// Where a task is kept until the answer with it is written.
+    handed: Handed,
     /// Header `amz-sdk-invocation-id`: the same for all tries of one call.
     invocation_id: Option<String>,
 }
@@ -84,13 +98,16 @@ const INCLUDED_DATA: [&str; 2] = ["ALL_DATA", "METADATA_ONLY"];
 
 /// Every operation that is offered.
 const OPERATIONS: &[(&str, Handler)] = &[
+    ("CreateActivity", |server, call| Box::pin(create_activity::handle(server, call))),
     ("CreateStateMachine", |server, call| Box::pin(create_state_machine::handle(server, call))),
     ("CreateStateMachineAlias", |server, call| Box::pin(create_state_machine_alias::handle(server, call))),
+    ("DeleteActivity", |server, call| Box::pin(delete_activity::handle(server, call))),
     ("DeleteStateMachine", |server, call| Box::pin(delete_state_machine::handle(server, call))),
     ("DeleteStateMachineAlias", |server, call| Box::pin(delete_state_machine_alias::handle(server, call))),
     ("DeleteStateMachineVersion", |server, call| {
         Box::pin(delete_state_machine_version::handle(server, call))
     }),
+    ("DescribeActivity", |server, call| Box::pin(describe_activity::handle(server, call))),
     ("DescribeExecution", |server, call| Box::pin(describe_execution::handle(server, call))),
     ("DescribeStateMachine", |server, call| Box::pin(describe_state_machine::handle(server, call))),
     ("DescribeStateMachineAlias", |server, call| {
@@ -99,7 +116,9 @@ const OPERATIONS: &[(&str, Handler)] = &[
     ("DescribeStateMachineForExecution", |server, call| {
         Box::pin(describe_state_machine_for_execution::handle(server, call))
     }),
+    ("GetActivityTask", |server, call| Box::pin(get_activity_task::handle(server, call))),
     ("GetExecutionHistory", |server, call| Box::pin(get_execution_history::handle(server, call))),
+    ("ListActivities", |server, call| Box::pin(list_activities::handle(server, call))),
     ("ListExecutions", |server, call| Box::pin(list_executions::handle(server, call))),
     ("ListStateMachineAliases", |server, call| Box::pin(list_state_machine_aliases::handle(server, call))),
     ("ListStateMachineVersions", |server, call| Box::pin(list_state_machine_versions::handle(server, call))),
@@ -108,6 +127,9 @@ const OPERATIONS: &[(&str, Handler)] = &[
     ("PublishStateMachineVersion", |server, call| {
         Box::pin(publish_state_machine_version::handle(server, call))
     }),
+    ("SendTaskFailure", |server, call| Box::pin(send_task_failure::handle(server, call))),
+    ("SendTaskHeartbeat", |server, call| Box::pin(send_task_heartbeat::handle(server, call))),
+    ("SendTaskSuccess", |server, call| Box::pin(send_task_success::handle(server, call))),
     ("StartExecution", |server, call| Box::pin(start_execution::handle(server, call))),
     ("StartSyncExecution", |server, call| Box::pin(start_sync_execution::handle(server, call))),
     ("StopExecution", |server, call| Box::pin(stop_execution::handle(server, call))),
@@ -133,16 +155,17 @@ pub(crate) async fn handle(AsCaller(server): AsCaller, request: Request) -> Resp
             Err(error) => logs_api::refusal(error),
         };
     }
-    let mut beyond = Beyond::default();
+    let (mut beyond, handed) = (Beyond::default(), Handed::default());
     let answer = match body::read(body, &parts.headers, limits::request_bytes(server.executor.quotas())).await
     {
-        Ok(bytes) => answer(&server, &target, &parts.headers, &bytes, &mut beyond).await,
+        Ok(bytes) => answer(&server, &target, &parts.headers, &bytes, (&mut beyond, &handed)).await,
         Err(error) => Err(error),
     };
     let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     let error = answer.as_ref().err();
     tracing::debug!(%request_id, target, milliseconds, code = error.map(ApiError::code), "answered");
-    let mut response = respond(answer, request_id);
+    let carried = handed.take(&answer);
+    let mut response = handed::carry(respond(answer, request_id), carried);
     if let Some(Ok(header)) = beyond.header().as_deref().map(HeaderValue::from_str) {
         response.headers_mut().insert(beyond::HEADER, header);
     }
@@ -154,7 +177,7 @@ async fn answer(
     target: &str,
     headers: &HeaderMap,
     body: &[u8],
-    beyond: &mut Beyond,
+    (beyond, handed): (&mut Beyond, &Handed),
 ) -> Answer {
     let operation = target.strip_prefix(TARGET_PREFIX);
     let found = OPERATIONS.iter().find(|(name, _)| operation == Some(*name));
@@ -170,7 +193,7 @@ async fn answer(
     let action = format!("states:{}", operation.unwrap_or_default());
     account::check_members(&server.caller, &action, fields.members())?;
     beyond.look(fields.members());
-    let call = Call { fields, trace_header, invocation_id };
+    let call = Call { fields, trace_header, handed: handed.clone(), invocation_id };
     let answer = handler(server, call).await?;
     answer.as_object().into_iter().for_each(|members| beyond.look(members));
     Ok(answer)

@@ -127,7 +127,11 @@ async fn require(server: &Server, resource: &str, changes: &mut Changes) -> Resu
             changes.expect_machine(&record.arn, read);
             Ok(())
         }
-        _ => Err(missing()),
+        _ => {
+            let (record, read) = server.store.activity(resource).await?.ok_or_else(missing)?;
+            changes.expect_activity(&record.arn, read);
+            Ok(())
+        }
     }
 }
 

@@ -231,6 +231,10 @@ fn stored(kind: &EventKind, history: &[HistoryEvent]) -> EventKind {
         | EventKind::Redrive { .. }
         | EventKind::TaskStarted { .. }
         | EventKind::TaskHeartbeat { .. }
+        | EventKind::ActivityScheduled { .. }
+        | EventKind::TaskReturned { .. }
+        | EventKind::TaskDelivered { .. }
+        | EventKind::TaskStartedAgain { .. }
         | EventKind::TaskFailed { .. }
         | EventKind::TimerFired { .. }
         | EventKind::Continued { .. }
@@ -283,6 +287,10 @@ fn restored(kind: EventKind) -> Option<EventKind> {
         | EventKind::Redrive { .. }
         | EventKind::TaskStarted { .. }
         | EventKind::TaskHeartbeat { .. }
+        | EventKind::ActivityScheduled { .. }
+        | EventKind::TaskReturned { .. }
+        | EventKind::TaskDelivered { .. }
+        | EventKind::TaskStartedAgain { .. }
         | EventKind::TaskFailed { .. }
         | EventKind::TimerFired { .. }
         | EventKind::Continued { .. }

@@ -4,6 +4,7 @@
 //! still read what this one wrote; the journal's, which are many, have no names and grow at the end only. Nothing here may change the meaning of a stored field.
 
 mod access_key;
+mod activity;
 mod apart;
 mod changes;
 mod checkpoint;
@@ -29,6 +30,7 @@ mod tracked;
 mod verify;
 
 pub use access_key::AccessKeyRecord;
+pub use activity::ActivityRecord;
 pub use changes::Changes;
 pub use execution::{ExecutionId, ExecutionSummary, LogLine, StartRecord};
 pub use express::ExpressRecord;

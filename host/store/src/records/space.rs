@@ -27,6 +27,8 @@ pub(super) const SECRETS: Space = Space::new(b'k');
 pub(super) const ACCESS_KEYS: Space = Space::new(b'u');
 /// Log groups: account, zero byte, name -> `LogGroupRecord`.
 pub(super) const LOG_GROUPS: Space = Space::new(b'G');
+/// Activities: ARN -> `ActivityRecord`.
+pub(super) const ACTIVITIES: Space = Space::new(b'z');
 /// Names of executions: ARN -> execution id.
 pub(super) const NAMES: Space = Space::new(b'n');
 /// Checkpoints: execution id -> `Standing`. It may lag behind the journal, and be missing where that tells all.
@@ -74,6 +76,7 @@ pub(super) const KNOWN: &[Space] = &[
     SECRETS,
     ACCESS_KEYS,
     LOG_GROUPS,
+    ACTIVITIES,
     NAMES,
     CHECKPOINTS,
     PARTS,

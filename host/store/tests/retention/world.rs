@@ -316,6 +316,7 @@ pub(crate) fn context(execution_arn: String, start_time: Timestamp) -> Execution
         quotas: Quotas::default(),
         version: None,
         alias: None,
+        token_key: stepwell_asl::TokenKey::default(),
     }
 }
 

@@ -126,5 +126,6 @@ fn context() -> ExecutionContext {
         quotas: Quotas::default(),
         version: None,
         alias: None,
+        token_key: stepwell_asl::TokenKey::default(),
     }
 }

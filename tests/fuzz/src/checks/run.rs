@@ -44,6 +44,7 @@ impl<'m> Run<'m> {
             quotas,
             version: None,
             alias: None,
+            token_key: stepwell_asl::TokenKey::default(),
         };
         let execution = Execution::new(context, input);
         Run {

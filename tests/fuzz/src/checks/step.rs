@@ -63,10 +63,7 @@ fn act(run: &mut Run<'_>, kind: u8, argument: u8) {
         (9, Some(work)) => run.send(EventKind::TimerFired { work }),
         (10, Some(work)) => echo(run, work),
         (11, _) => run.now = Timestamp(i64::MAX),
-        (12, Some(work)) => {
-            let worker_name = samples::error(sample).error;
-            run.send(EventKind::TaskStarted { work, worker_name });
-        }
+        (12, Some(work)) => hand_out(run, work, sample),
         (13, Some(work)) => run.send(EventKind::TaskSubmitted { work, output: samples::result(sample) }),
         (14, Some(work)) => run.send(EventKind::TaskHeartbeat { work }),
         (15, _) => {
@@ -76,6 +73,18 @@ fn act(run: &mut Run<'_>, kind: u8, argument: u8) {
         }
         _ => {}
     }
+}
+
+/// What happens to the task of an activity until a worker has it.
+fn hand_out(run: &mut Run<'_>, work: WorkId, sample: u8) {
+    let worker_name = samples::error(sample).error;
+    run.send(match sample % 5 {
+        0 => EventKind::ActivityScheduled { work },
+        1 => EventKind::TaskReturned { work },
+        2 => EventKind::TaskStartedAgain { work, worker_name },
+        3 => EventKind::TaskDelivered { work },
+        _ => EventKind::TaskStarted { work, worker_name },
+    });
 }
 
 /// A task that gives back what it got.

@@ -169,6 +169,10 @@ fn named_by(kind: &EventKind) -> Option<WorkId> {
         EventKind::TaskStarted { work, .. }
         | EventKind::TaskSubmitted { work, .. }
         | EventKind::TaskHeartbeat { work }
+        | EventKind::ActivityScheduled { work }
+        | EventKind::TaskReturned { work }
+        | EventKind::TaskDelivered { work }
+        | EventKind::TaskStartedAgain { work, .. }
         | EventKind::TaskSucceeded { work, .. }
         | EventKind::TaskFailed { work, .. }
         | EventKind::TimerFired { work }

@@ -134,6 +134,7 @@ pub async fn check_records(
     check.secrets().await?;
     check.access_keys().await?;
     check.log_groups().await?;
+    check.activities().await?;
     check.fences().await?;
     check.unknown_spaces().await?;
     Ok(check.found)

@@ -1,9 +1,11 @@
-//! Records that belong to no stored execution: owed Express executions, machines and their definitions, modules, secrets, access keys, the epochs of shards.
+//! Records that belong to no stored execution: owed Express executions, machines and their definitions, modules, secrets,
+//! access keys, activities, the epochs of shards.
 
 use super::{Check, Pages, ProblemKind};
 use crate::batch::{Key, Space, epoch_of};
 use crate::error::StoreError;
 use crate::records::access_key::AccessKeyRecord;
+use crate::records::activity::ActivityRecord;
 use crate::records::express::ExpressRecord;
 use crate::records::log_group::LogGroupRecord;
 use crate::records::machine::MachineRecord;
@@ -150,6 +152,11 @@ impl Check<'_> {
             (space::log_group_key(&record.account, &record.name), None)
         })
         .await
+    }
+
+    /// Activities.
+    pub(super) async fn activities(&mut self) -> Result<(), StoreError> {
+        self.each(space::ACTIVITIES, |record: &ActivityRecord| (record.arn.clone().into(), None)).await
     }
 
     /// The epochs of shards.

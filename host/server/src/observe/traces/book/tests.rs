@@ -53,7 +53,12 @@ fn history(events: Vec<(u64, D)>) -> Vec<HistoryEvent> {
 }
 
 fn started() -> D {
-    D::ExecutionStarted { input: "{}".into(), role_arn: "r".into() }
+    D::ExecutionStarted {
+        input: "{}".into(),
+        role_arn: "r".into(),
+        state_machine_alias_arn: None,
+        state_machine_version_arn: None,
+    }
 }
 
 fn spans(history: &[HistoryEvent]) -> Vec<Span> {
