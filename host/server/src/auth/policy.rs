@@ -222,6 +222,7 @@ pub(crate) const STEPWELL: [(Method, &str, &str, Needs); 27] = [
     (Method::GET, "/api/clock", "GetClock", READ),
     (Method::POST, "/api/clock/advance", "AdvanceClock", SERVER),
     (Method::GET, "/api/store/export", "ExportStore", SERVER),
+    (Method::GET, "/openapi.json", "GetDescription", READ),
     (Method::GET, "/api/keys", "ListAccessKeys", ADMIN),
     (Method::POST, "/api/keys", "CreateAccessKey", ADMIN),
     (Method::DELETE, "/api/keys/{id}", "RevokeAccessKey", ADMIN),
