@@ -29,6 +29,8 @@ class World:
     def __init__(self, sfn, logs, account: str = ACCOUNT) -> None:
         self._sfn = sfn
         self._logs = logs
+        # The version that was made last: for inputs with two members that have to go together.
+        self.latest_version: str | None = None
         self._role_arn = ROLE_ARN.replace(ACCOUNT, account)
 
     @staticmethod
@@ -43,9 +45,9 @@ class World:
         return self.machine(text, type="EXPRESS")
 
     def version(self, machine: str | None = None) -> str:
-        return self._sfn.publish_state_machine_version(stateMachineArn=machine or self.machine())[
-            "stateMachineVersionArn"
-        ]
+        made = self._sfn.publish_state_machine_version(stateMachineArn=machine or self.machine())
+        self.latest_version = made["stateMachineVersionArn"]
+        return self.latest_version
 
     def alias(self, version: str | None = None) -> str:
         routing = [{"stateMachineVersionArn": version or self.version(), "weight": 100}]
@@ -70,6 +72,21 @@ class World:
 
     def start(self, machine: str) -> str:
         return self._sfn.start_execution(stateMachineArn=machine)["executionArn"]
+
+    def deleting_express(self) -> str:
+        """Returns an Express machine that was deleted while one of its executions runs."""
+        arn = self.express(WAIT)
+        self.start(arn)
+        self._sfn.delete_state_machine(stateMachineArn=arn)
+        return arn
+
+    def deleting_alias(self) -> str:
+        """Returns an alias of a machine that is being deleted."""
+        machine = self.machine(WAIT)
+        alias = self.alias(self.version(machine))
+        self.start(machine)
+        self._sfn.delete_state_machine(stateMachineArn=machine)
+        return alias
 
     def execution(self, text: str = WAIT) -> str:
         return self.start(self.machine(text))
