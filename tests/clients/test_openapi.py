@@ -85,7 +85,7 @@ class Api:
         if "content" not in described:
             assert text == b"", (name, text)
             return None
-        kind = headers["content-type"]
+        kind = headers["content-type"].partition(";")[0]
         schema = described["content"][kind]["schema"]
         if kind != "application/json":
             return text
@@ -155,6 +155,7 @@ def test_every_operation_answers_as_described(api):
     clock(api)
     api.call("GetHealth", 200)
     api.call("GetDescription", 200)
+    assert b"# TYPE " in api.call("GetMetrics", 200)
     assert api.call("ExportStore", 200).startswith(b"stepwell")
     # Last: from the first key on, everything has to be signed.
     keys(api)
