@@ -54,8 +54,10 @@ python:
 	@python3 -c 'import venv, ensurepip' 2>/dev/null || { \
 	  echo "== installing python3 with venv (for the tests with boto3 and the AWS CLI)"; \
 	  $(SUDO) apt-get update -q && $(SUDO) apt-get install -yq python3 python3-venv; }
-	@test -x $(VENV)/bin/pytest || { echo "== installing boto3, the AWS CLI and pytest into $(VENV)"; \
-	  python3 -m venv $(VENV) && $(VENV)/bin/pip install --quiet -r tests/clients/requirements.txt; }
+	@cmp -s tests/clients/requirements.txt $(VENV)/installed || { \
+	  echo "== installing boto3, the AWS CLI and pytest into $(VENV)"; \
+	  python3 -m venv $(VENV) && $(VENV)/bin/pip install --quiet -r tests/clients/requirements.txt \
+	  && cp tests/clients/requirements.txt $(VENV)/installed; }
 
 javascript-sdk: node
 	@! command -v npm >/dev/null || cmp -s tests/clients/js/package-lock.json tests/clients/js/node_modules/installed \

@@ -123,6 +123,11 @@ class Server:
         except OSError:
             return False
 
+    @property
+    def pid(self) -> int:
+        """The process, for those who measure it."""
+        return self._process.pid
+
     def output(self) -> str:
         """Returns what the server wrote so far."""
         return self._output.read_text(errors="replace")

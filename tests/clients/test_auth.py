@@ -356,6 +356,7 @@ OWN = [
     ("GET", f"/api/executions/arn:aws:states:{REGION}:{ACCOUNT}:execution:m:nothing/wait", "read"),
     ("POST", "/jsonata", "read"),
     ("GET", "/api/clock", "read"),
+    ("GET", "/openapi.json", "read"),
     ("POST", "/api/clock/advance", "admin"),
     ("GET", "/api/store/export", "admin"),
     ("GET", "/api/keys", "admin"),

@@ -1,13 +1,13 @@
 """Replays recorded API calls against the real server: every answer must be the one that AWS gave.
 
-All selected cases run at once, in threads, each on a server of its own if it leaves something behind; the tests only
-wait for them. `-k AREA` selects.
+All selected cases run at once, in threads, each on a server of its own if it leaves something behind; the tests only say
+what has come of them. `-k AREA` selects.
 """
 
 from __future__ import annotations
 
 import os
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import boto3
 import pytest
@@ -37,6 +37,8 @@ class Runner:
         self._outcomes = {
             case.id: self._threads.submit(self._run, index, case) for index, case in enumerate(selected)
         }
+        # Before the first test goes on: pytest changes the environment between tests, which botocore reads.
+        wait(self._outcomes.values())
 
     def _server(self, name):
         directory = self._directory / name
@@ -72,7 +74,7 @@ class Runner:
         return self._session.client(service, endpoint_url=endpoint, config=config)
 
     def result(self, case) -> Exception | None:
-        """Waits for the case and returns why it does not agree, if it does not."""
+        """Returns why the case does not agree, if it does not."""
         found = self._outcomes[case.id].exception()
         if found and not isinstance(found, (Differs, NotReached, Skipped)):
             raise found

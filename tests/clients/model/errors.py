@@ -28,6 +28,7 @@ CANNOT_OCCUR = {
     "ExecutionLimitExceeded": "the number of open executions is a quota: only the strict profile has it",
     "ServiceQuotaExceededException": "the number of versions and aliases is a quota: only the strict profile has it",
     "StateMachineLimitExceeded": "the number of machines is a quota: only the strict profile has it",
+    "TaskDoesNotExist": "tokens are sealed: one that the server made is of a task that existed, others are invalid",
     "InvalidTracingConfiguration": "its only member is a boolean, of which every value is valid",
 }
 
@@ -37,6 +38,7 @@ CANNOT_OCCUR_HERE = {
     ("UpdateStateMachine", "ConflictException"): "changes of a machine are made one after the other",
     ("UpdateStateMachineAlias", "ConflictException"): "changes of an alias are made one after the other",
     ("DeleteStateMachineAlias", "ConflictException"): "changes of an alias are made one after the other",
+    ("CreateStateMachineAlias", "InvalidName"): "the model has a pattern for the name: ValidationException comes first",
     ("CreateStateMachine", "StateMachineTypeNotSupported"): "both types are supported",
     ("CreateActivity", "ActivityAlreadyExists"): "a second call differs from the first by its key only",
 }
@@ -79,7 +81,6 @@ PROVOKED: dict[tuple[str, str], object] = {
         "encryptionConfiguration", {"type": "CUSTOMER_MANAGED_KMS_KEY"}
     ),
     ("CreateStateMachineAlias", "InvalidArn"): _version_of(NO_ARN),
-    ("CreateStateMachineAlias", "InvalidName"): _member("name", "1"),
     ("CreateStateMachineAlias", "ValidationException"): _member("description", LONG_DESCRIPTION),
     ("CreateStateMachineAlias", "StateMachineDeleting"): lambda world: _version_of(f"{world.deleting()}:1")(world),
     ("CreateStateMachineAlias", "ResourceNotFound"): _version_of(NO_VERSION),
@@ -158,6 +159,7 @@ PROVOKED: dict[tuple[str, str], object] = {
     **_bad_arn("StartSyncExecution", "stateMachineArn"),
     ("StartSyncExecution", "InvalidExecutionInput"): _member("input", "{"),
     ("StartSyncExecution", "InvalidName"): _member("name", "a b"),
+    ("StartSyncExecution", "StateMachineDeleting"): _member("stateMachineArn", World.deleting_express),
     ("StartSyncExecution", "StateMachineDoesNotExist"): _member("stateMachineArn", NO_MACHINE),
     ("StartSyncExecution", "StateMachineTypeNotSupported"): _member("stateMachineArn", World.machine),
     **_bad_arn("StopExecution", "executionArn"),
@@ -188,6 +190,7 @@ PROVOKED: dict[tuple[str, str], object] = {
     **_bad_arn("UpdateStateMachineAlias", "stateMachineAliasArn"),
     ("UpdateStateMachineAlias", "ValidationException"): _member("description", LONG_DESCRIPTION),
     ("UpdateStateMachineAlias", "ResourceNotFound"): lambda world: {"stateMachineAliasArn": f"{world.machine()}:no"},
+    ("UpdateStateMachineAlias", "StateMachineDeleting"): _member("stateMachineAliasArn", World.deleting_alias),
     ("ValidateStateMachineDefinition", "ValidationException"): _member("maxResults", 101),
 }
 

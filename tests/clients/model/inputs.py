@@ -18,6 +18,7 @@ ANYWHERE = {
     "traceHeader": lambda _: "Root=1-5759e988-bd862e3fe1be46a994272793",
     "encryptionConfiguration.type": lambda _: "AWS_OWNED_KEY",
     "loggingConfiguration.destinations.member": lambda world: world.log_group(),
+    "tags.member": lambda _: {"key": "team", "value": "orders"},
     # The revision that a machine is made with.
     "revisionId": lambda _: "INITIAL",
 }
@@ -75,7 +76,8 @@ OWN: dict[str, dict] = {
     "UpdateStateMachine": {"stateMachineArn": World.machine, "definition": lambda _: FAIL},
     "UpdateStateMachineAlias": {
         "stateMachineAliasArn": World.alias,
-        "routingConfiguration": lambda world: _routing(world.version()),
+        # Of the alias's own machine.
+        "routingConfiguration": lambda world: _routing(world.latest_version),
     },
 }
 

@@ -6,8 +6,9 @@ import json
 import time
 import uuid
 
-ROLE_ARN = "arn:aws:iam::123456789012:role/stepwell"
-ARN = "arn:aws:states:us-east-1:123456789012"
+from stepwell_server import ACCOUNT, REGION, ROLE_ARN
+
+ARN = f"arn:aws:states:{REGION}:{ACCOUNT}"
 LIMIT_SECONDS = 30
 PAUSE_SECONDS = 0.02
 
@@ -25,25 +26,28 @@ FAIL = json.dumps({"StartAt": "Only", "States": {"Only": {"Type": "Fail", "Error
 class World:
     """Makes resources through the client that is tested."""
 
-    def __init__(self, sfn, logs) -> None:
+    def __init__(self, sfn, logs, account: str = ACCOUNT) -> None:
         self._sfn = sfn
         self._logs = logs
+        # The version that was made last: for inputs with two members that have to go together.
+        self.latest_version: str | None = None
+        self._role_arn = ROLE_ARN.replace(ACCOUNT, account)
 
     @staticmethod
     def name() -> str:
         return f"m-{uuid.uuid4()}"
 
     def machine(self, text: str = PASS, **options) -> str:
-        made = self._sfn.create_state_machine(name=self.name(), definition=text, roleArn=ROLE_ARN, **options)
+        made = self._sfn.create_state_machine(name=self.name(), definition=text, roleArn=self._role_arn, **options)
         return made["stateMachineArn"]
 
     def express(self, text: str = PASS) -> str:
         return self.machine(text, type="EXPRESS")
 
     def version(self, machine: str | None = None) -> str:
-        return self._sfn.publish_state_machine_version(stateMachineArn=machine or self.machine())[
-            "stateMachineVersionArn"
-        ]
+        made = self._sfn.publish_state_machine_version(stateMachineArn=machine or self.machine())
+        self.latest_version = made["stateMachineVersionArn"]
+        return self.latest_version
 
     def alias(self, version: str | None = None) -> str:
         routing = [{"stateMachineVersionArn": version or self.version(), "weight": 100}]
@@ -62,12 +66,30 @@ class World:
     def deleting(self) -> str:
         """Returns a machine that is being deleted: it stays while one of its executions runs."""
         arn = self.machine(WAIT)
-        self._sfn.start_execution(stateMachineArn=arn)
+        self.start(arn)
         self._sfn.delete_state_machine(stateMachineArn=arn)
         return arn
 
+    def start(self, machine: str) -> str:
+        return self._sfn.start_execution(stateMachineArn=machine)["executionArn"]
+
+    def deleting_express(self) -> str:
+        """Returns an Express machine that was deleted while one of its executions runs."""
+        arn = self.express(WAIT)
+        self.start(arn)
+        self._sfn.delete_state_machine(stateMachineArn=arn)
+        return arn
+
+    def deleting_alias(self) -> str:
+        """Returns an alias of a machine that is being deleted."""
+        machine = self.machine(WAIT)
+        alias = self.alias(self.version(machine))
+        self.start(machine)
+        self._sfn.delete_state_machine(stateMachineArn=machine)
+        return alias
+
     def execution(self, text: str = WAIT) -> str:
-        return self._sfn.start_execution(stateMachineArn=self.machine(text))["executionArn"]
+        return self.start(self.machine(text))
 
     def ended(self, text: str = PASS) -> str:
         arn = self.execution(text)
@@ -81,7 +103,7 @@ class World:
         return self.ended(FAIL)
 
     def express_execution(self) -> str:
-        return self._sfn.start_execution(stateMachineArn=self.express())["executionArn"]
+        return self.start(self.express())
 
     def activity(self) -> str:
         return self._sfn.create_activity(name=self.name())["activityArn"]

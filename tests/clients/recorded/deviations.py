@@ -8,14 +8,9 @@ from __future__ import annotations
 
 # Areas whose operations are not all there yet.
 PENDING: dict[str, str] = {
-    "api": "versions, Express, StartSyncExecution",
     "api_activities": "activities",
-    "api_aliasing": "aliases",
     "api_express": "Express",
     "api_logs": "log groups",
-    "api_map_run": "distributed maps, map runs",
-    "api_tagging": "tags",
-    "api_versioning": "versions",
     "express": "Express, log groups",
     "logs": "log groups",
 }

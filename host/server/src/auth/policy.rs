@@ -197,7 +197,7 @@ pub(crate) const LAMBDA: [(&str, Needs); 32] = [
 
 /// Stepwell's own endpoints: method, path as the router has it, name of the action.
 #[rustfmt::skip] // a table
-pub(crate) const STEPWELL: [(Method, &str, &str, Needs); 27] = [
+pub(crate) const STEPWELL: [(Method, &str, &str, Needs); 28] = [
     (Method::GET, "/modules", "ListModules", READ),
     (Method::GET, "/modules/{name}", "GetModule", READ),
     (Method::PUT, "/modules/{name}", "PutModule", DEPLOY),
@@ -222,6 +222,7 @@ pub(crate) const STEPWELL: [(Method, &str, &str, Needs); 27] = [
     (Method::GET, "/api/clock", "GetClock", READ),
     (Method::POST, "/api/clock/advance", "AdvanceClock", SERVER),
     (Method::GET, "/api/store/export", "ExportStore", SERVER),
+    (Method::GET, "/openapi.json", "GetDescription", READ),
     (Method::GET, "/api/keys", "ListAccessKeys", ADMIN),
     (Method::POST, "/api/keys", "CreateAccessKey", ADMIN),
     (Method::DELETE, "/api/keys/{id}", "RevokeAccessKey", ADMIN),

@@ -2,7 +2,7 @@
 //!
 //! `modules` has `/modules` and what is below a module's name, `secrets` has `/secrets`, `store` the export; here are
 //! `GET /executions/{arn}/log` and `GET /healthz`. `clock` and `wait`, below `/api`, are for programs that test and watch
-//! workflows.
+//! workflows. `openapi` describes all of them.
 
 mod alias;
 mod clock;
@@ -11,6 +11,7 @@ mod keys;
 mod members;
 mod metrics;
 mod modules;
+mod openapi;
 mod query;
 mod secrets;
 mod store;
@@ -51,6 +52,7 @@ pub(crate) fn routes() -> Router<Arc<Server>> {
         .route("/modules/{name}/versions/{number}", delete(version::delete_version))
         .route("/modules/{name}/aliases", get(alias::list_aliases))
         .route("/modules/{name}/aliases/{alias}", alias)
+        .route("/openapi.json", get(openapi::show))
         .route("/api/store/export", get(store::export))
         .route("/secrets", get(secrets::list_secrets))
         .route("/secrets/{name}", put(secrets::put_secret).delete(secrets::delete_secret))
