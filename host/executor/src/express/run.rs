@@ -86,7 +86,7 @@ impl Run {
         }
         let (execution, event) = self.take(EventKind::Start);
         let transition = self.step_here(execution, event)?;
-        Ok(self.absorb(transition, Duration::ZERO))
+        self.absorb(transition, Duration::ZERO)
     }
 
     /// Goes on to the end, or begins. Errors: `Broken`; `ShuttingDown` when there is nobody any more to take a step.
@@ -122,7 +122,7 @@ impl Run {
         let (execution, event) = self.take(kind);
         if !self.facts.machine.uses_jsonata() {
             let transition = self.step_here(execution, event)?;
-            return Ok(self.absorb(transition, Duration::ZERO));
+            return self.absorb(transition, Duration::ZERO);
         }
         let began = Instant::now();
         let (home, answer) = oneshot::channel();
@@ -132,7 +132,7 @@ impl Run {
         drop(lane);
         let transition = answer.await.map_err(|_| StartError::ShuttingDown)?;
         let transition = transition.ok_or_else(|| self.broken())?;
-        Ok(self.absorb(transition, began.elapsed()))
+        self.absorb(transition, began.elapsed())
     }
 
     fn step_here(&self, execution: Execution, event: Event) -> Result<Transition, StartError> {
@@ -155,16 +155,20 @@ impl Run {
 
     /// Takes a step's result over, and does what it asks for. The step began so long ago: the time of a task counts from
     /// now, as for Standard executions.
-    fn absorb(&mut self, mut transition: Transition, late: Duration) -> Option<ExpressEnd> {
-        self.tell(&transition);
+    fn absorb(
+        &mut self,
+        mut transition: Transition,
+        late: Duration,
+    ) -> Result<Option<ExpressEnd>, StartError> {
         if transition.execution.progress.status != Status::Running {
-            return Some(self.end(transition));
+            return Ok(Some(self.end(transition)));
         }
         let is_start = transition.history.first().is_some_and(|event| event.id == 1);
         if is_start {
             self.bound_time(&mut transition);
         }
         self.size.recorded += recorded_bytes(&mut transition.history);
+        self.tell(&transition.execution, std::mem::take(&mut transition.history));
         self.execution = transition.execution;
         for command in transition.commands {
             match command {
@@ -173,8 +177,8 @@ impl Run {
             }
         }
         match self.measure() {
-            Ok(()) => None,
-            Err(outgrown) => self.end_outgrown(outgrown),
+            Ok(()) => Ok(None),
+            Err(outgrown) => self.end_outgrown(outgrown).map(Some),
         }
     }
 
@@ -223,45 +227,48 @@ impl Run {
         self.facts.share.hold(bytes)
     }
 
-    fn end_outgrown(&mut self, Outgrown { bytes }: Outgrown) -> Option<ExpressEnd> {
+    fn end_outgrown(&mut self, Outgrown { bytes }: Outgrown) -> Result<ExpressEnd, StartError> {
         let error = "Stepwell.ExpressMemoryExceeded".to_owned();
         let cause = format!("The execution holds {bytes} bytes of data, more than there is room for here.");
         let (execution, event) = self.take(EventKind::Stop { error: Some(error), cause: Some(cause) });
-        let transition = self.step_here(execution, event).ok()?;
-        self.tell(&transition);
-        Some(self.end(transition))
+        let transition = self.step_here(execution, event)?;
+        Ok(self.end(transition))
     }
 
-    fn tell(&mut self, transition: &Transition) {
+    /// Tells those who count, and those who watch this execution.
+    fn tell(&mut self, execution: &Execution, events: Vec<HistoryEvent>) {
         self.tally.transitions += 1;
-        self.tally.history_events += transition.history.len() as u64;
-        let status = transition.execution.progress.status;
-        if status != Status::Running {
-            self.tally.ended.push(status);
+        self.tally.history_events += events.len() as u64;
+        if execution.progress.status != Status::Running {
+            self.tally.ended.push(execution.progress.status);
         }
         self.shared.observer.count(&self.tally);
         self.tally = Tally { express: true, ..Tally::default() };
-        let observer = &self.shared.observer;
-        let observation =
-            self.facts.observation.as_ref().filter(|observation| observer.observes(observation));
-        let (Some(observation), false) = (observation, transition.history.is_empty()) else { return };
-        observer.observe(Observed {
+        let Some(observation) = self.facts.observation.as_ref().filter(|_| !events.is_empty()) else {
+            return;
+        };
+        self.shared.observer.observe(Observed {
             execution: None,
             observation,
-            context: &transition.execution.context,
+            context: &execution.context,
             trace_header: self.facts.trace_header.as_deref(),
             redrive_count: 0,
-            events: transition.history.clone(),
+            events,
         });
     }
 
-    fn end(&self, transition: Transition) -> ExpressEnd {
+    fn end(&mut self, transition: Transition) -> ExpressEnd {
         let Transition { execution, mut history, .. } = transition;
-        let Execution { context, progress, .. } = execution;
-        let output = match history.pop().map(|event| event.details) {
-            Some(HistoryDetails::ExecutionSucceeded { output }) => Some(output),
+        let output = match history.last_mut().map(|event| &mut event.details) {
+            // Nobody who is told needs it when nobody watches.
+            Some(HistoryDetails::ExecutionSucceeded { output }) if self.facts.observation.is_none() => {
+                Some(std::mem::take(output))
+            }
+            Some(HistoryDetails::ExecutionSucceeded { output }) => Some(output.clone()),
             _ => None,
         };
+        self.tell(&execution, history);
+        let Execution { context, progress, .. } = execution;
         ExpressEnd {
             execution_arn: context.execution_arn,
             started_at: context.start_time,
