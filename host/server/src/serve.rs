@@ -75,7 +75,11 @@ async fn serve_until_signal(args: &ServeArgs) -> anyhow::Result<()> {
         None => None,
         Some(address) => {
             let bound = TcpListener::bind(address).await;
-            Some(bound.with_context(|| format!("cannot listen on {address}, as --metrics-listen says"))?)
+            let bound =
+                bound.with_context(|| format!("cannot listen on {address}, as --metrics-listen says"))?;
+            let address = bound.local_addr().context("cannot read the address that was bound")?;
+            tracing::info!("/metrics is served on {address}, to whoever reaches it");
+            Some(bound)
         }
     };
     // Before the store is opened: what is wrong with these files is quickly said.

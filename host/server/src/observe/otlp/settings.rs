@@ -24,7 +24,7 @@ pub(crate) struct Target {
 
 impl std::fmt::Debug for Target {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Target").field("url", &self.url).finish_non_exhaustive()
+        formatter.write_str(self.url.split("://").last().unwrap_or_default())
     }
 }
 
