@@ -184,10 +184,19 @@ def test_a_distributed_map_shows_what_its_executions_would_get(sfn):
 
 def test_a_state_is_taken_out_of_a_machine(sfn):
     machine = json.loads((ROOT / "modules/order.asl.json").read_text(encoding="utf-8"))
-    name = next(name for name, state in machine["States"].items() if state["Type"] == "Task")
-    result = {"errorOutput": {"error": "NothingThatIsKnown"}}
-    answer = run(sfn, machine, stateName=name, mock=result, context="{}")
-    assert answer["error"] == "NothingThatIsKnown"
+    order = {"orderId": "7", "reservation": {"totalCents": 9}, "card": {"number": "4242424242424242"}}
+
+    def charged(**arguments):
+        return run(sfn, machine, order, stateName="ChargeCard", inspectionLevel="DEBUG", **arguments)
+
+    real = charged(roleArn=ROLE_ARN)
+    assert (real["status"], real["nextState"]) == ("SUCCEEDED", "IsLargeOrder")
+    busy = charged(mock={"errorOutput": {"error": "PaymentGatewayBusy"}}, stateConfiguration={"retrierRetryCount": 2})
+    # The longest back-off: the retrier jitters.
+    assert busy["inspectionData"]["errorDetails"] == {"retryIndex": 0, "retryBackoffIntervalSeconds": 4}
+    declined = charged(mock={"errorOutput": {"error": "CardDeclined", "cause": "no money"}})
+    assert (declined["status"], declined["nextState"]) == ("CAUGHT_ERROR", "CardDeclined")
+    assert declined["output"] == order | {"problem": {"Error": "CardDeclined", "Cause": "no money"}}
     assert refused(sfn, machine, stateName="Nowhere") == "State not found in definition"
     assert "stateName" in refused(sfn, machine, code="InvalidDefinition")
 
