@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime
 import json
+import time
 
 import pytest
 from botocore import UNSIGNED
 from botocore.exceptions import ClientError
 
-from conftest import client, order, wait_for_end
+from conftest import END_SECONDS, PAUSE_SECONDS, client, order, wait_for_end
 from stepwell_server import ACCOUNT, REGION, ROLE_ARN, ROOT
 
 WAIT = {"Type": "Wait", "Seconds": 3_600, "End": True}
@@ -170,13 +171,24 @@ def test_an_update_is_for_new_executions(sfn, machine):
     assert sfn.describe_state_machine(stateMachineArn=arn)["definition"] == described["definition"]
 
 
-def test_a_deleted_machine_is_gone_and_ends_its_executions(sfn, machine):
+def test_a_deleted_machine_waits_for_its_executions_and_is_gone(sfn, machine):
     arn = machine(Wait=WAIT)
     execution = sfn.start_execution(stateMachineArn=arn, name="e")["executionArn"]
     sfn.delete_state_machine(stateMachineArn=arn)
+    assert sfn.describe_state_machine(stateMachineArn=arn)["status"] == "DELETING"
+    with pytest.raises(sfn.exceptions.StateMachineDeleting):
+        sfn.start_execution(stateMachineArn=arn)
+    sfn.stop_execution(executionArn=execution)
     assert wait_for_end(sfn, execution)["status"] == "ABORTED"
-    with pytest.raises(sfn.exceptions.StateMachineDoesNotExist):
-        sfn.describe_state_machine(stateMachineArn=arn)
+    gone_by = time.monotonic() + END_SECONDS
+    while time.monotonic() < gone_by:
+        try:
+            sfn.describe_state_machine(stateMachineArn=arn)
+        except sfn.exceptions.StateMachineDoesNotExist:
+            break
+        time.sleep(PAUSE_SECONDS)
+    else:
+        raise TimeoutError("the machine stays after its last execution")
     with pytest.raises(sfn.exceptions.StateMachineDoesNotExist):
         sfn.start_execution(stateMachineArn=arn)
     sfn.delete_state_machine(stateMachineArn=arn)
@@ -299,7 +311,7 @@ def test_refusals_are_the_modelled_exceptions(sfn, operation, arguments, code, q
 
 @pytest.mark.parametrize(
     ("text", "code"),
-    [("{", "InvalidExecutionInput"), ("", "InvalidExecutionInput"), ('"%s"' % ("a" * 262_143), "ValidationException")],
+    [("{", "InvalidExecutionInput"), ("", "InvalidExecutionInput"), ('"%s"' % ("a" * (4 << 20)), "ValidationException")],
 )
 def test_inputs_must_be_json_and_not_too_long(sfn, machine, text, code):
     with pytest.raises(getattr(sfn.exceptions, code)):
