@@ -252,7 +252,6 @@ impl<'e> ContextObject<'e> {
                 "Name": context.execution_name,
                 "RoleArn": context.role_arn,
                 "StartTime": context.start_time.to_rfc3339(),
-                "RedriveCount": self.redrive.map_or(0, |redrive| redrive.count),
             },
             "State": state,
             "StateMachine": {
@@ -260,6 +259,10 @@ impl<'e> ContextObject<'e> {
                 "Name": context.state_machine_name,
             },
         });
+        // What cannot be redriven does not count redrives (recorded).
+        if !context.is_express() {
+            value["Execution"]["RedriveCount"] = json!(self.redrive.map_or(0, |redrive| redrive.count));
+        }
         if let Some(redrive) = self.redrive {
             value["Execution"]["RedriveTime"] = json!(redrive.at.to_rfc3339());
         }

@@ -119,6 +119,11 @@ pub struct ExecutionContext {
 }
 
 impl ExecutionContext {
+    /// Whether it is an Express execution, as its ARN says.
+    pub fn is_express(&self) -> bool {
+        self.execution_arn.split(':').nth(5) == Some("express")
+    }
+
     /// ARN of the version that it was started by.
     pub fn version_arn(&self) -> Option<String> {
         self.version.map(|number| format!("{}:{number}", self.state_machine_arn))
