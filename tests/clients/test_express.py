@@ -70,6 +70,14 @@ def test_a_synchronous_execution_answers_with_everything(sfn, express, name):
     assert again["executionArn"] != answer["executionArn"] and "traceHeader" not in again
 
 
+def test_the_context_object_knows_no_redrives(sfn, express):
+    machine = express(P=PASS | {"Parameters": {"execution.$": "$$.Execution"}})
+    answer = sfn.start_sync_execution(stateMachineArn=machine, input="[1]")
+    execution = json.loads(answer["output"])["execution"]
+    assert sorted(execution) == ["Id", "Input", "Name", "RoleArn", "StartTime"]
+    assert (execution["Id"], execution["Input"]) == (answer["executionArn"], [1])
+
+
 def test_without_data_only_metadata_come_back(sfn, express):
     machine = express(P=PASS)
     answer = sfn.start_sync_execution(stateMachineArn=machine, input='{"secret": 1}', includedData="METADATA_ONLY")

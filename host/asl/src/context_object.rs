@@ -259,6 +259,7 @@ impl<'e> ContextObject<'e> {
                 "Name": context.state_machine_name,
             },
         });
+        // What cannot be redriven does not count redrives (recorded).
         if !context.is_express() {
             value["Execution"]["RedriveCount"] = json!(self.redrive.map_or(0, |redrive| redrive.count));
         }

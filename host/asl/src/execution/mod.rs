@@ -119,9 +119,8 @@ pub struct ExecutionContext {
 }
 
 impl ExecutionContext {
-    /// Whether it is an Express execution, as its ARN tells: it cannot be redriven, and its context object does not speak
-    /// of that (recorded).
-    pub(crate) fn is_express(&self) -> bool {
+    /// Whether it is an Express execution, as its ARN says.
+    pub fn is_express(&self) -> bool {
         self.execution_arn.split(':').nth(5) == Some("express")
     }
 

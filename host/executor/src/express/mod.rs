@@ -145,7 +145,7 @@ impl Express {
         if let Some(end) = run.begin_at_once()? {
             return Ok(end);
         }
-        let mut running = RunsOn::new(self.0.runtime.clone(), Box::pin(run.to_end()));
+        let mut running = RunsOn::new(self.0.runtime.clone(), Box::pin(run.complete()));
         let mut stopped = self.0.stop.subscribe();
         tokio::select! {
             biased;

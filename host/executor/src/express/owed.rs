@@ -112,7 +112,7 @@ async fn finish(shared: &Shared, id: ExecutionId, run: Run) {
     let mut stopped = shared.stop.subscribe();
     let end = tokio::select! {
         biased;
-        end = run.to_end() => end,
+        end = run.complete() => end,
         // The next start of the server runs it again.
         _ = stopped.wait_for(|stopped| *stopped) => return,
     };
@@ -148,20 +148,19 @@ pub(super) async fn run_again(express: Express, hold: Hold) {
                 Ok(record) if record.process == shared.process => {}
                 Ok(record) => {
                     let bytes = record.input.len();
-                    let share = match Share::take(&shared.room, bytes) {
-                        Ok(share) => Some(share),
-                        Err(_) => {
-                            // Those who have a place may need time to pass before they give it back.
-                            hold = None;
-                            Share::wait(&shared.room, bytes).await
-                        }
+                    let share = if let Ok(share) = Share::take(&shared.room, bytes) {
+                        Some(share)
+                    } else {
+                        // Those who have a place may need time to pass before they give it back.
+                        hold = None;
+                        Share::wait(&shared.room, bytes).await
                     };
                     let Some(share) = share else { return };
                     executions += 1;
                     again(shared, id, record, share).await;
                 }
                 Err(failure) => {
-                    error!(%failure, ?id, "an Express execution cannot be read and is not run again")
+                    error!(%failure, ?id, "an Express execution cannot be read and is not run again");
                 }
             }
         }

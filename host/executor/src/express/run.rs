@@ -90,7 +90,7 @@ impl Run {
     }
 
     /// Goes on to the end, or begins. Errors: `Broken`; `ShuttingDown` when there is nobody any more to take a step.
-    pub(super) async fn to_end(mut self) -> Result<ExpressEnd, StartError> {
+    pub(super) async fn complete(mut self) -> Result<ExpressEnd, StartError> {
         let mut event = if self.execution.progress.last_event_id == 0 {
             EventKind::Start
         } else {
@@ -259,14 +259,13 @@ impl Run {
 
     fn end(&mut self, transition: Transition) -> ExpressEnd {
         let Transition { execution, mut history, .. } = transition;
-        let output = match history.last_mut().map(|event| &mut event.details) {
-            // Nobody who is told needs it when nobody watches.
-            Some(HistoryDetails::ExecutionSucceeded { output }) if self.facts.observation.is_none() => {
-                Some(std::mem::take(output))
-            }
-            Some(HistoryDetails::ExecutionSucceeded { output }) => Some(output.clone()),
-            _ => None,
-        };
+        let is_watched = self.facts.observation.is_some();
+        let mut output = None;
+        if let Some(HistoryDetails::ExecutionSucceeded { output: text }) =
+            history.last_mut().map(|event| &mut event.details)
+        {
+            output = Some(if is_watched { text.clone() } else { std::mem::take(text) });
+        }
         self.tell(&execution, history);
         let Execution { context, progress, .. } = execution;
         ExpressEnd {
