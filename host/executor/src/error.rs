@@ -81,6 +81,9 @@ pub enum RedriveError {
         /// Its status.
         status: Status,
     },
+    /// Its machine is gone, or about to be.
+    #[error("State machine is in DELETING status")]
+    MachineDeleting,
     /// Its history has no room for a redrive and an end after it.
     #[error("Execution history event limit exceeded")]
     HistoryFull,

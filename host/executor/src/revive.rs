@@ -23,6 +23,15 @@ pub(crate) struct Revived {
     pub(crate) last_event_at: Timestamp,
 }
 
+/// The same of one that ended without success, to be redriven.
+pub(crate) struct Ended {
+    pub(crate) revived: Revived,
+    /// The tokens of its redrives.
+    pub(crate) record: RedriveRecord,
+    /// Which version of the record its machine has; none where that is gone or is being deleted.
+    pub(crate) machine_version: Option<u64>,
+}
+
 /// Why an execution cannot be brought back.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum ReviveError {
@@ -84,15 +93,15 @@ impl Reviver {
         }
     }
 
-    /// An execution that ended without success, to be redriven, with the tokens of its redrives; none of any other. As
-    /// above, only its shard may ask.
-    pub(crate) async fn revive_ended(
-        &self,
-        id: ExecutionId,
-    ) -> Result<Option<(Revived, RedriveRecord)>, ReviveError> {
+    /// An execution that ended without success, to be redriven; none of any other. As above, only its shard may ask.
+    pub(crate) async fn revive_ended(&self, id: ExecutionId) -> Result<Option<Ended>, ReviveError> {
         let Some(loaded) = self.store.load_ended(id).await? else { return Ok(None) };
         let record = self.store.redrive_record(id).await?;
-        Ok(Some((self.replayed(loaded).await?, record)))
+        let machine = self.store.machine(&loaded.execution.context.state_machine_arn).await?;
+        let own = loaded.tracked.record().machine;
+        let machine = machine.filter(|(machine, _)| machine.id == own && !machine.deleting);
+        let machine_version = machine.map(|(_, version)| version);
+        Ok(Some(Ended { revived: self.replayed(loaded).await?, record, machine_version }))
     }
 
     async fn replayed(&self, loaded: Loaded) -> Result<Revived, ReviveError> {

@@ -1,7 +1,7 @@
 //! Every bound of the server in one place, with its source. No other file may invent one.
 
 use std::time::Duration;
-use stepwell_asl::Quotas;
+use stepwell_asl::{Quotas, Timestamp};
 
 /// How long GetActivityTask is held: clients give up after a minute.
 pub(crate) const ACTIVITY_POLL: Duration = Duration::from_secs(55);
@@ -118,6 +118,12 @@ pub(crate) const LOG_RECORDS: usize = 1_000;
 pub(crate) const LOG_LINES: usize = 1_000;
 /// How long a redrive is possible after the end, in milliseconds (API reference, section 4: 14 days).
 pub(crate) const REDRIVE_MILLISECONDS: i64 = 14 * 86_400 * 1_000;
+/// How long an execution may be open (API reference, section 5.2: one year).
+pub(crate) const EXECUTION_MILLISECONDS: i64 = 365 * 86_400 * 1_000;
+/// Executions that were started before 2023-11-15 cannot be redriven (API reference, section 4).
+pub(crate) const REDRIVE_LAUNCH: Timestamp = Timestamp(1_700_006_400_000);
+/// Longest `clientToken`, in characters (API: ClientToken).
+pub(crate) const CLIENT_TOKEN_CHARACTERS: usize = 64;
 
 /// How far the clocks of clients may be off (API reference, section 1.7).
 pub(crate) const CLOCK_SKEW: Duration = Duration::from_mins(5);

@@ -9,7 +9,7 @@ use super::turn::{Reply, Turn};
 use super::{Message, Occurrence, Shard};
 use crate::error::RedriveError;
 use crate::limits;
-use crate::revive::{ReviveError, Revived};
+use crate::revive::{Ended, ReviveError, Revived};
 use stepwell_asl::{EventKind, Status, Timestamp};
 use stepwell_store::{ExecutionId, RedriveRecord};
 use tokio::sync::oneshot;
@@ -23,16 +23,18 @@ pub(crate) struct Redrive {
     pub(crate) reply: oneshot::Sender<Result<Timestamp, RedriveError>>,
 }
 
-/// An ended execution that was read back, or not, with the tokens of its redrives.
+/// An ended execution that was read back, or not.
 pub(crate) struct Redriving {
     redrive: Redrive,
-    outcome: Result<Option<(Revived, RedriveRecord)>, ReviveError>,
+    outcome: Result<Option<Ended>, ReviveError>,
 }
 
 /// Who waits for a redrive, and the tokens to be stored with it.
 pub(super) struct Redriver {
     pub(super) reply: oneshot::Sender<Result<Timestamp, RedriveError>>,
     token: Option<(RedriveRecord, String)>,
+    /// ARN and version of the record of its machine.
+    machine: (String, u64),
 }
 
 impl Shard {
@@ -71,8 +73,16 @@ impl Shard {
         let asked = self.reviving.remove(&id).unwrap_or_default();
         match outcome {
             Ok(Some(_)) if self.closing.is_some() => redrive.refuse(RedriveError::ShuttingDown),
-            Ok(Some((revived, _))) if !has_room(&revived) => redrive.refuse(RedriveError::HistoryFull),
-            Ok(Some((revived, record))) => self.go_on(redrive, revived, record, turn),
+            Ok(Some(Ended { machine_version: None, .. })) => redrive.refuse(RedriveError::MachineDeleting),
+            Ok(Some(Ended { revived, .. })) if !has_room(&revived) => {
+                redrive.refuse(RedriveError::HistoryFull);
+            }
+            Ok(Some(Ended { revived, record, machine_version: Some(version) })) => {
+                let machine = (revived.execution.context.state_machine_arn.clone(), version);
+                let Redrive { client_token, reply, .. } = redrive;
+                let token = client_token.map(|token| (record, token));
+                self.go_on(id, revived, Redriver { reply, token, machine }, turn);
+            }
             Ok(None) => {
                 let refusal = match self.store.standing(id).await {
                     Ok(None) => RedriveError::DoesNotExist { arn: redrive.execution_arn.clone() },
@@ -99,15 +109,13 @@ impl Shard {
         }
     }
 
-    fn go_on(&mut self, redrive: Redrive, revived: Revived, record: RedriveRecord, turn: &mut Turn) {
-        let Redrive { id, client_token, reply, .. } = redrive;
+    fn go_on(&mut self, id: ExecutionId, revived: Revived, redriver: Redriver, turn: &mut Turn) {
         let number = revived.execution.progress.redrive.map_or(0, |redrive| redrive.count) + 1;
         self.names.insert(revived.execution.context.execution_arn.clone(), id);
         self.live.insert(id, Live::revived(revived));
         // Until it is known whether the commit was stored, nobody is told that it runs.
         self.redriving.entry(id).or_default();
         let occurrence = Occurrence { id, kind: EventKind::Redrive { number }, log: Vec::new() };
-        let redriver = Redriver { reply, token: client_token.map(|token| (record, token)) };
         if self.is_laned(id) {
             return self.queue(Queued { occurrence, askers: vec![Asker::Redrive(redriver)] }, turn);
         }
@@ -117,7 +125,9 @@ impl Shard {
 
     /// Adds what is stored beside the transition that a redrive made, and its answer.
     pub(super) fn redriven(&mut self, id: ExecutionId, redriver: Redriver, turn: &mut Turn) {
-        let Redriver { reply, token } = redriver;
+        let Redriver { reply, token, machine: (machine_arn, version) } = redriver;
+        // A deletion that has begun finds that it runs, or it does not go on.
+        turn.changes.expect_machine(&machine_arn, version);
         let redrive = self.live.get(&id).and_then(|live| live.execution.progress.redrive);
         let at = redrive.map_or_else(|| self.clock.now(), |redrive| redrive.at);
         if let Some((record, token)) = token {

@@ -105,6 +105,16 @@ pub(crate) fn check_activity_arn(text: &str) -> Result<(), ApiError> {
     }
 }
 
+/// Checks the ARN of a map run. Errors: `InvalidArn`.
+pub(crate) fn check_map_run_arn(text: &str) -> Result<(), ApiError> {
+    let parts = resource(text, "mapRun")?.split_once(':');
+    let labelled = parts.and_then(|(labelled, id)| Some((labelled.split_once('/')?, id)));
+    match labelled {
+        Some(((machine, label), id)) if ![machine, label, id].contains(&"") && !id.contains(':') => Ok(()),
+        Some(_) | None => Err(invalid(text)),
+    }
+}
+
 /// The ARN of a machine of this server.
 pub(crate) fn machine_arn(identity: &Identity, name: &str) -> String {
     format!("arn:aws:states:{}:{}:stateMachine:{name}", identity.region, identity.account)
@@ -224,6 +234,16 @@ mod tests {
         assert!(check_execution_arn("arn:aws-cn:states:cn-north-1:123456789012:execution:m/l:e").is_ok());
         for tail in ["execution:m", "execution:m:", "execution::e", "execution:m:e:x", "stateMachine:m"] {
             assert!(check_execution_arn(&format!("{PREFIX}:{tail}")).is_err(), "{tail}");
+        }
+    }
+
+    #[test]
+    fn map_run_arns_have_a_label_and_an_id() {
+        assert!(check_map_run_arn(&format!("{PREFIX}:mapRun:m/label:id")).is_ok());
+        for tail in
+            ["mapRun:m:id", "mapRun:m/:id", "mapRun:/l:id", "mapRun:m/l", "mapRun:m/l:", "execution:m/l:id"]
+        {
+            assert!(check_map_run_arn(&format!("{PREFIX}:{tail}")).is_err(), "{tail}");
         }
     }
 

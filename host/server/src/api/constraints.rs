@@ -118,6 +118,24 @@ impl Fields {
         Some(number)
     }
 
+    /// A number from `least` to `most`.
+    pub(crate) fn float(&mut self, path: &str, least: i32, most: i32) -> Option<f64> {
+        let value = self.value(path)?.clone();
+        let Some(number) = value.as_f64() else {
+            self.wrong_type(&value, "a Float");
+            return None;
+        };
+        let limit = if number > f64::from(most) {
+            format!("less than or equal to {most}")
+        } else if number < f64::from(least) {
+            format!("greater than or equal to {least}")
+        } else {
+            return Some(number);
+        };
+        self.violation(path, &value.to_string(), &format!("Member must have value {limit}"));
+        Some(number)
+    }
+
     /// A truth value.
     pub(crate) fn boolean(&mut self, path: &str) -> Option<bool> {
         let value = self.value(path)?.clone();

@@ -45,6 +45,9 @@ pub(crate) enum ApiError {
     ExecutionDoesNotExist(String),
     #[error("{0}")]
     ExecutionLimitExceeded(&'static str),
+    /// Why, in the words of `redriveStatusReason`.
+    #[error("{0}")]
+    ExecutionNotRedrivable(String),
     #[error("Invalid Arn: '{0}'")]
     InvalidArn(String),
     #[error("Invalid State Machine Definition: '{0}'")]
@@ -142,6 +145,7 @@ impl ApiError {
             ApiError::ExecutionAlreadyExists(_) => (SERVICE, "ExecutionAlreadyExists", bad),
             ApiError::ExecutionDoesNotExist(_) => (SERVICE, "ExecutionDoesNotExist", bad),
             ApiError::ExecutionLimitExceeded(_) => (SERVICE, "ExecutionLimitExceeded", bad),
+            ApiError::ExecutionNotRedrivable(_) => (SERVICE, "ExecutionNotRedrivable", bad),
             ApiError::InvalidArn(_) => (SERVICE, "InvalidArn", bad),
             ApiError::InvalidDefinition(_) | ApiError::Untestable(_) => (SERVICE, "InvalidDefinition", bad),
             ApiError::InvalidEncryptionConfiguration(_) => (SERVICE, "InvalidEncryptionConfiguration", bad),

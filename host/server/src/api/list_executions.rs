@@ -134,7 +134,10 @@ fn item(machine_arn: &str, summary: &ExecutionSummary) -> Value {
     if let Some(alias) = &summary.alias {
         item["stateMachineAliasArn"] = json!(qualified_arn(machine_arn, alias));
     }
-    item["redriveCount"] = json!(0);
+    item["redriveCount"] = json!(summary.redrive.map_or(0, |redrive| redrive.count));
+    if let Some(redrive) = summary.redrive {
+        item["redriveDate"] = json!(redrive.at.as_seconds());
+    }
     item
 }
 

@@ -17,6 +17,7 @@ mod delete_state_machine_alias;
 mod delete_state_machine_version;
 mod describe_activity;
 pub(crate) mod describe_execution;
+mod describe_map_run;
 mod describe_state_machine;
 mod describe_state_machine_alias;
 mod describe_state_machine_for_execution;
@@ -28,6 +29,7 @@ mod handed;
 mod json_text;
 mod list_activities;
 mod list_executions;
+mod list_map_runs;
 mod list_state_machine_aliases;
 mod list_state_machine_versions;
 mod list_state_machines;
@@ -36,6 +38,7 @@ mod machine;
 mod machine_settings;
 pub(crate) mod page_token;
 mod publish_state_machine_version;
+mod redrive_execution;
 mod routing;
 mod send_task_failure;
 mod send_task_heartbeat;
@@ -50,6 +53,7 @@ mod task_token;
 mod test_state;
 mod unnamed_start;
 mod untag_resource;
+mod update_map_run;
 mod update_state_machine;
 mod update_state_machine_alias;
 mod validate_state_machine_definition;
@@ -109,6 +113,7 @@ const OPERATIONS: &[(&str, Handler)] = &[
     }),
     ("DescribeActivity", |server, call| Box::pin(describe_activity::handle(server, call))),
     ("DescribeExecution", |server, call| Box::pin(describe_execution::handle(server, call))),
+    ("DescribeMapRun", |_, call| Box::pin(async { describe_map_run::handle(call) })),
     ("DescribeStateMachine", |server, call| Box::pin(describe_state_machine::handle(server, call))),
     ("DescribeStateMachineAlias", |server, call| {
         Box::pin(describe_state_machine_alias::handle(server, call))
@@ -120,6 +125,7 @@ const OPERATIONS: &[(&str, Handler)] = &[
     ("GetExecutionHistory", |server, call| Box::pin(get_execution_history::handle(server, call))),
     ("ListActivities", |server, call| Box::pin(list_activities::handle(server, call))),
     ("ListExecutions", |server, call| Box::pin(list_executions::handle(server, call))),
+    ("ListMapRuns", |server, call| Box::pin(list_map_runs::handle(server, call))),
     ("ListStateMachineAliases", |server, call| Box::pin(list_state_machine_aliases::handle(server, call))),
     ("ListStateMachineVersions", |server, call| Box::pin(list_state_machine_versions::handle(server, call))),
     ("ListStateMachines", |server, call| Box::pin(list_state_machines::handle(server, call))),
@@ -127,6 +133,7 @@ const OPERATIONS: &[(&str, Handler)] = &[
     ("PublishStateMachineVersion", |server, call| {
         Box::pin(publish_state_machine_version::handle(server, call))
     }),
+    ("RedriveExecution", |server, call| Box::pin(redrive_execution::handle(server, call))),
     ("SendTaskFailure", |server, call| Box::pin(send_task_failure::handle(server, call))),
     ("SendTaskHeartbeat", |server, call| Box::pin(send_task_heartbeat::handle(server, call))),
     ("SendTaskSuccess", |server, call| Box::pin(send_task_success::handle(server, call))),
@@ -136,6 +143,7 @@ const OPERATIONS: &[(&str, Handler)] = &[
     ("TagResource", |server, call| Box::pin(tag_resource::handle(server, call))),
     ("TestState", |server, call| Box::pin(test_state::handle(server, call))),
     ("UntagResource", |server, call| Box::pin(untag_resource::handle(server, call))),
+    ("UpdateMapRun", |_, call| Box::pin(async { update_map_run::handle(call) })),
     ("UpdateStateMachine", |server, call| Box::pin(update_state_machine::handle(server, call))),
     ("UpdateStateMachineAlias", |server, call| Box::pin(update_state_machine_alias::handle(server, call))),
     ("ValidateStateMachineDefinition", |server, call| {

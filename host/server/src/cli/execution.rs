@@ -1,5 +1,5 @@
-//! `stepwell execution`: executions, through the API operations DescribeExecution, ListExecutions, StopExecution and
-//! GetExecutionHistory, and the server's own log endpoint. Starting is in [`start`].
+//! `stepwell execution`: executions, through the API operations DescribeExecution, ListExecutions, StopExecution,
+//! RedriveExecution and GetExecutionHistory, and the server's own log endpoint. Starting is in [`start`].
 
 use clap::builder::FalseyValueParser;
 use clap::{Args, Subcommand, ValueEnum};
@@ -85,6 +85,12 @@ enum ExecutionCommand {
         /// The execution: MACHINE:NAME or an ARN
         execution: String,
     },
+    /// Let an execution that failed, timed out or was stopped go on from where it ended
+    #[command(after_help = "Example:\n  stepwell execution redrive order:run-1")]
+    Redrive {
+        /// The execution: MACHINE:NAME or an ARN
+        execution: String,
+    },
     /// Abort a running execution
     #[command(
         after_help = "Example:\n  stepwell execution stop order:run-1 --error Cancelled --cause 'sold out'"
@@ -147,6 +153,15 @@ pub(crate) fn run(client: &Client, output: &mut Output, args: ExecutionArgs) -> 
             let log = client.get(&["executions", &arn, "log"])?;
             if output.wants_json() { output.json(&log) } else { log_lines::print(output, &log) }
         }
+        ExecutionCommand::Redrive { execution } => {
+            let arn = identity.execution_arn(&execution)?;
+            let redriven = client.call("RedriveExecution", &json!({"executionArn": arn}))?;
+            if output.wants_json() {
+                return output.json(&redriven);
+            }
+            let at = timestamp::to_the_millisecond(&redriven["redriveDate"]);
+            output.line(&format!("redriven {} at {at} UTC", short_execution(&arn)))
+        }
         ExecutionCommand::Stop { execution, error, cause } => {
             let arn = identity.execution_arn(&execution)?;
             let mut input = Map::from_iter([("executionArn".to_owned(), json!(arn))]);
@@ -175,7 +190,7 @@ fn describe(output: &mut Output, execution: &Value) -> Result<(), Failure> {
         ("stopped", table::text(&timestamp::to_the_millisecond(&execution["stopDate"]))),
         ("took", table::text(&timestamp::between(&execution["startDate"], &execution["stopDate"]))),
     ]);
-    for name in ["error", "cause", "mapRunArn", "redriveCount", "redriveStatus"] {
+    for name in ["error", "cause", "mapRunArn", "redriveCount", "redriveStatus", "redriveStatusReason"] {
         if execution.get(name).is_some_and(|value| !value.is_null()) {
             table::add_field(&mut fields, name, table::member(execution, name));
         }

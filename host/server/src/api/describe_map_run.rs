@@ -1,0 +1,13 @@
+//! DescribeMapRun (API reference, section 2.5). This release runs no Distributed Map: no map run exists.
+
+use super::arn::check_map_run_arn;
+use super::error::ApiError;
+use super::{Answer, Call};
+use crate::limits;
+
+pub(super) fn handle(mut call: Call) -> Answer {
+    let arn = call.fields.required_text("mapRunArn", 1, limits::LONG_ARN_CHARACTERS);
+    call.fields.check()?;
+    check_map_run_arn(&arn)?;
+    Err(ApiError::ResourceNotFound(arn))
+}
