@@ -408,6 +408,9 @@ const UNKNOWN: u8 = 5;
 const WRONG_KIND: u8 = 6;
 const STOP: u8 = 8;
 const FIRE: u8 = 9;
+const REDRIVE: u8 = 15;
+/// Random scripts for each machine.
+const REDRIVEN_SCRIPTS: usize = 12;
 const END_OF_TIME: u8 = 11;
 const TAKEN: u8 = 12;
 const SUBMITTED: u8 = 13;
@@ -450,7 +453,18 @@ fn scripts() {
         &[0, START, 0, ANSWER, 0xE0, ANSWER, 0xD0, GO_ON, 6],
         &[0, START, 0, END_OF_TIME, 0, ANSWER, 0, ANSWER, 1, FAIL, 0, GO_ON, 9],
     ];
+    let mut random = fastrand::Rng::with_seed(5);
     for (name, definition, input) in machines {
+        // Ends of all kinds and redrives after them, among anything else.
+        for _ in 0..REDRIVEN_SCRIPTS {
+            let mut script = vec![random.choice([0, 128]).unwrap_or_default(), START, 0];
+            for _ in 0..40 {
+                let kinds = [ANSWER, ANSWER, FAIL, FIRE, GO_ON, STOP, REPEAT, REDRIVE, REDRIVE];
+                let argument = if random.bool() { random.u8(..) } else { random.u8(..4) };
+                script.extend([random.choice(kinds).unwrap_or_default(), argument]);
+            }
+            checks::step::check(definition, input, &script);
+        }
         let refused = StateMachine::parse(definition).err();
         assert_eq!(refused, None, "{name} is of no use to the fuzzers");
         for script in scripts {

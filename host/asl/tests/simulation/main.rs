@@ -50,7 +50,7 @@ fn branches_iterations_heartbeats_and_stops_survive_them_too() {
 
 #[test]
 fn what_is_redriven_runs_only_what_had_not_ended_well() {
-    run::<redriven::Redriven>(SEEDS / 10);
+    run::<redriven::Redriven>(SEEDS / 20);
 }
 
 #[test]

@@ -112,8 +112,8 @@ pub(super) mod tests {
             seed: 0,
             quotas: Quotas::default(),
             version: None,
-            token_key: stepwell_asl::TokenKey::default(),
             alias: None,
+            token_key: stepwell_asl::TokenKey::default(),
         };
         Standing {
             start,

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use stepwell_asl::{Branch, BranchId, Changed, Execution, Join, Variables};
+use stepwell_asl::{Branch, BranchId, Changed, Execution, Join, Remains, Variables};
 
 /// Deepest part. Stores read about 1,000 levels back, and each level costs stack wherever a value is walked.
 const DEPTH: usize = 500;
@@ -23,6 +23,8 @@ pub struct Checkpoint {
     /// By the join's Started event, because one branch may join many times.
     results: BTreeMap<(u64, u64), Value>,
     variables: BTreeMap<BranchId, Value>,
+    /// What an ended execution has left is in no checkpoint: a replay makes it.
+    remains: Option<Box<Remains>>,
 }
 
 impl Checkpoint {
@@ -34,12 +36,14 @@ impl Checkpoint {
             joins: BTreeMap::new(),
             results: BTreeMap::new(),
             variables: BTreeMap::new(),
+            remains: None,
         }
     }
 
     /// Rewrites the changed parts.
     pub fn write(&mut self, execution: &Execution, changed: &Changed) {
         self.progress = serialised(&execution.progress);
+        self.remains.clone_from(&execution.remains);
         for id in &changed.branches {
             put(&mut self.branches, *id, execution.branches.get(id));
         }
@@ -62,6 +66,7 @@ impl Checkpoint {
     pub fn read(&self) -> Execution {
         let mut execution: Execution = read(&self.whole);
         execution.progress = read(&self.progress);
+        execution.remains.clone_from(&self.remains);
         execution.branches = self.branches.iter().map(|(id, part)| (*id, read::<Branch>(part))).collect();
         execution.joins = self.joins.iter().map(|(id, part)| (*id, read::<Join>(part))).collect();
         execution.variables =

@@ -21,7 +21,10 @@ pub fn check(before: &Execution, event: &Event, transition: &Transition, names: 
         assert_eq!(after, before, "whatever changes is in the history or among the commands");
     }
     check_history(before, event, transition);
-    if before.progress.status == Status::Running {
+    let redriven = matches!(event.kind, EventKind::Redrive { .. })
+        && before.progress.status != Status::Succeeded
+        && !transition.history.is_empty();
+    if before.progress.status == Status::Running || redriven {
         check_end(event, transition);
     } else {
         assert_eq!(after, before, "what has ended does not change");
@@ -108,7 +111,9 @@ fn check_commands(before: &Execution, event: &Event, transition: &Transition, na
                     continue; // It was cancelled again in the same step.
                 }
                 assert!(pending.contains(work), "recovery would do something else: {work:?}");
-                let set_anew = matches!(work, Work::Timer { .. }) && old.contains(&id);
+                // The execution's own time-out begins again with a redrive.
+                let set_anew =
+                    matches!(work, Work::Timer { .. }) && (old.contains(&id) || id == WorkId::EXECUTION);
                 assert!(set_anew || !names.work.contains(&id), "work has a name of its own: {work:?}");
                 new.insert(id);
                 if let Work::Task(task) = work {
