@@ -171,27 +171,41 @@ def test_an_update_is_for_new_executions(sfn, machine):
     assert sfn.describe_state_machine(stateMachineArn=arn)["definition"] == described["definition"]
 
 
-def test_a_deleted_machine_waits_for_its_executions_and_is_gone(sfn, machine):
+def test_a_deleted_machine_is_gone_when_its_executions_have_ended(sfn, machine):
     arn = machine(Wait=WAIT)
     execution = sfn.start_execution(stateMachineArn=arn, name="e")["executionArn"]
     sfn.delete_state_machine(stateMachineArn=arn)
     assert sfn.describe_state_machine(stateMachineArn=arn)["status"] == "DELETING"
+    assert sfn.describe_execution(executionArn=execution)["status"] == "RUNNING"
     with pytest.raises(sfn.exceptions.StateMachineDeleting):
         sfn.start_execution(stateMachineArn=arn)
     sfn.stop_execution(executionArn=execution)
-    assert wait_for_end(sfn, execution)["status"] == "ABORTED"
-    gone_by = time.monotonic() + END_SECONDS
-    while time.monotonic() < gone_by:
-        try:
-            sfn.describe_state_machine(stateMachineArn=arn)
-        except sfn.exceptions.StateMachineDoesNotExist:
-            break
-        time.sleep(PAUSE_SECONDS)
-    else:
-        raise TimeoutError("the machine stays after its last execution")
+    wait_until_gone(sfn, arn)
     with pytest.raises(sfn.exceptions.StateMachineDoesNotExist):
         sfn.start_execution(stateMachineArn=arn)
     sfn.delete_state_machine(stateMachineArn=arn)
+
+
+def test_executions_of_a_deleted_machine_end_at_their_next_transition(sfn, machine):
+    arn = machine(Wait={"Type": "Wait", "Seconds": 2, "Next": "Never"}, Never=WAIT)
+    execution = sfn.start_execution(stateMachineArn=arn)["executionArn"]
+    sfn.delete_state_machine(stateMachineArn=arn)
+    assert wait_for_end(sfn, execution)["status"] == "ABORTED"
+    events = sfn.get_execution_history(executionArn=execution)["events"]
+    assert events[-2]["type"] == "WaitStateEntered" and events[-1]["type"] == "ExecutionAborted"
+    wait_until_gone(sfn, arn)
+
+
+def wait_until_gone(sfn, arn):
+    """Asks until a machine does not exist."""
+    deadline = time.monotonic() + END_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            sfn.describe_state_machine(stateMachineArn=arn)
+        except sfn.exceptions.StateMachineDoesNotExist:
+            return
+        time.sleep(PAUSE_SECONDS)
+    raise AssertionError(f"{arn} is still there")
 
 
 def test_a_definition_is_validated_without_being_stored(sfn, order_definition):

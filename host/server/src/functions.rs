@@ -50,7 +50,8 @@ impl SandboxFunctions {
 impl Functions for SandboxFunctions {
     async fn call(&self, call: FunctionCall) -> FunctionReply {
         let name = self.stored_name(&call);
-        let resolved = self.modules.resolve(&name, call.qualifier.as_deref(), &call.idempotency_key);
+        let resolved =
+            self.modules.resolve(&name, call.qualifier.as_deref(), call.pinned_at, &call.idempotency_key);
         // Held until the call has ended: its content stays that long, whatever becomes of the name.
         let resolved: Arc<Resolved> = match resolved.await {
             Ok(resolved) => resolved,

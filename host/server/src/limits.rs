@@ -186,7 +186,11 @@ pub(crate) const ALIAS_CHARACTERS: usize = 128;
 /// Qualifiers of modules that are kept ready for calls; one more, and all are read anew.
 pub(crate) const RESOLUTIONS: usize = 10_000;
 /// How often contents of modules are looked for that nothing needs.
-pub(crate) const SWEEP_EVERY: Duration = Duration::from_hours(1);
+pub(crate) const SWEEP_EVERY: Duration = Duration::from_mins(10);
+/// How long what a module was is kept at least: an execution may have begun that is not stored yet, or never is (Express).
+pub(crate) const PIN_GRACE: Duration = Duration::from_mins(10);
+/// How often to look whether the moment of a change has come, a millisecond apart. It is the next one.
+pub(crate) const MOMENT_TRIES: usize = 20;
 /// Longest name of a secret, in characters.
 pub(crate) const SECRET_NAME_CHARACTERS: usize = 64;
 /// Longest value of a secret, in bytes.

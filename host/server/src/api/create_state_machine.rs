@@ -65,7 +65,7 @@ impl Wish {
         fields.check()?;
         check_name(&wish.name)?;
         wish.settings.check()?;
-        tags::check(&wish.name, &wish.tags)?;
+        tags::check(&arn::machine_arn(&server.identity, &wish.name), &wish.tags)?;
         definition::check(server, &wish.definition, wish.machine_type == machine::EXPRESS)?;
         Ok(wish)
     }

@@ -157,16 +157,19 @@ mod tests {
     #[test]
     fn what_is_wrong_is_told_with_what_was_given() {
         for (routes, message) in [
-            (&[("", 100)][..], "must contain state machine version ARNs. Received: [A]"),
-            (&[(":live", 100)], "must contain state machine version ARNs. Received: [A:live]"),
+            (&[("", 100)][..], "must contain state machine version ARNs. Received: [<m>]"),
+            (&[(":live", 100)], "must contain state machine version ARNs. Received: [<m>:live]"),
             (
                 &[(":1", 50), (":1", 50)],
-                "must contain distinct state machine version ARNs. Received: [A:1, A:1]",
+                "must contain distinct state machine version ARNs. Received: [<m>:1, <m>:1]",
             ),
-            (&[(":1", 50), ("x:1", 50)], "must contain versions of one state machine. Received: [A:1, Ax:1]"),
+            (
+                &[(":1", 50), ("x:1", 50)],
+                "must contain versions of one state machine. Received: [<m>:1, <m>x:1]",
+            ),
         ] {
             let error = routing(routes).unwrap_err();
-            let message = message.replace("[A", &format!("[{MACHINE}")).replace(" A", &format!(" {MACHINE}"));
+            let message = message.replace("<m>", MACHINE);
             assert_eq!(error.to_string(), format!("Routing configuration {message}"));
             assert_eq!(error.to_json()["reason"], REASON);
         }

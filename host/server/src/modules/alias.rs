@@ -33,7 +33,7 @@ impl Modules {
     ) -> Result<(ModuleAliasRecord, bool), ModuleError> {
         check_alias(alias)?;
         check_weight(&change)?;
-        let turn = self.turn().await;
+        let turning = self.change(name).await;
         let (module, read) = self.record(name).await?;
         let before = self.store.module_alias(name, alias).await?;
         change
@@ -48,6 +48,7 @@ impl Modules {
             return Err(ModuleError::TooMany { what: "aliases", limit: limits::MODULE_ALIASES });
         }
         let now = self.clock.now();
+        let was = before.clone();
         let (new, created_at) = (before.is_none(), before.as_ref().map_or(now, |before| before.created_at));
         let description = change.description.or_else(|| before.map(|before| before.description));
         let record = ModuleAliasRecord {
@@ -62,9 +63,13 @@ impl Modules {
         };
         check_description(&record.description)?;
         let mut changes = Changes::new();
+        if let Some(was) = was.filter(|was| (was.version, was.weighted) != (record.version, record.weighted))
+        {
+            turning.keep_alias(&mut changes, &was)?;
+        }
         changes.module_alias(&record)?;
         changes.module(&module, Some(read))?;
-        self.commit(turn, name, changes).await?;
+        self.commit(turning, changes).await?;
         tracing::info!(name, alias, version = super::version_name(record.version), "alias set");
         Ok((record, new))
     }
@@ -83,15 +88,15 @@ impl Modules {
 
     /// Forgets an alias. Errors: `Missing`, `MissingVersion`.
     pub(crate) async fn delete_alias(&self, name: &str, alias: &str) -> Result<(), ModuleError> {
-        let turn = self.turn().await;
+        let turning = self.change(name).await;
         let (module, read) = self.record(name).await?;
-        if self.store.module_alias(name, alias).await?.is_none() {
-            return Err(missing_version(name, alias));
-        }
+        let was = self.store.module_alias(name, alias).await?;
+        let was = was.ok_or_else(|| missing_version(name, alias))?;
         let mut changes = Changes::new();
+        turning.keep_alias(&mut changes, &was)?;
         changes.delete_module_alias(name, alias);
         changes.module(&module, Some(read))?;
-        self.commit(turn, name, changes).await?;
+        self.commit(turning, changes).await?;
         tracing::info!(name, alias, "alias deleted");
         Ok(())
     }

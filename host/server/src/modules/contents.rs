@@ -1,6 +1,7 @@
 //! Which contents must stay, and the removal of those that nothing needs.
 //!
-//! A content is needed by a module, by a version, or by a call that has begun and not ended. It must never be removed
+//! A content is needed by a module, by a version, by an execution that began with it (`past`), or by a call that has begun
+//! and not ended. It must never be removed
 //! between its installation and the moment when a name points to it: uploads and removals exclude each other.
 
 use std::collections::BTreeSet;
@@ -41,9 +42,12 @@ impl Contents {
 
 impl Modules {
     /// Removes contents that nothing needs, as long as this is polled: first whatever nobody names, then what
-    /// calls let go of, and every hour again whatever nobody names.
+    /// calls let go of, and every ten minutes again whatever nobody names.
     pub(crate) async fn keep_clean(&self) -> Infallible {
         loop {
+            if let Err(error) = self.forget_past(self.clock.now()).await {
+                tracing::warn!(%error, "what modules were before is kept for now");
+            }
             self.sweep().await;
             let next = tokio::time::sleep(limits::SWEEP_EVERY);
             tokio::pin!(next);

@@ -11,6 +11,7 @@ mod contents;
 mod error;
 mod grants;
 mod of_account;
+mod past;
 mod resolve;
 #[cfg(test)]
 mod tests;
@@ -42,6 +43,7 @@ pub(crate) use upload::{Expected, Stored, Update, Upload, check_name};
 pub(crate) use version::Publish;
 
 use contents::Contents;
+use past::{Change, Moments};
 use resolve::Resolutions;
 
 /// The qualifier of what was uploaded last.
@@ -75,6 +77,7 @@ pub struct Modules {
     directories: BTreeMap<String, PathBuf>,
     /// Held by every change of records.
     changes: Arc<Mutex<()>>,
+    moments: Moments,
     contents: Contents,
     resolutions: Arc<Resolutions>,
 }
@@ -141,6 +144,7 @@ impl Modules {
             accounts: Accounts::default(),
             directories,
             changes: Arc::default(),
+            moments: Moments::default(),
             resolutions: Arc::new(Resolutions::new(contents.let_go())),
             contents,
         })
@@ -199,22 +203,25 @@ impl Modules {
         }
     }
 
-    /// Forgets a module with its versions and aliases, and the contents that nothing else needs.
-    /// Errors: `Missing`.
+    /// Forgets a module with its versions and aliases, and the contents that nothing else needs: executions that began
+    /// before still have them. Errors: `Missing`.
     pub(crate) async fn delete(&self, name: &str) -> Result<(), ModuleError> {
-        let turn = self.turn().await;
+        let change = self.change(name).await;
         let (module, expected) = self.record(name).await?;
-        let mut dropped = vec![module.latest.sha256];
         let mut changes = Changes::new();
         changes.delete_module(name, expected);
+        change.keep_latest(&mut changes, &module)?;
+        let mut dropped = vec![module.latest.sha256];
         for version in self.versions_of(name).await? {
             changes.delete_module_version(name, version.number);
+            change.keep_version(&mut changes, &version)?;
             dropped.push(version.content.sha256);
         }
         for alias in self.aliases_of(name).await? {
             changes.delete_module_alias(name, &alias.alias);
+            change.keep_alias(&mut changes, &alias)?;
         }
-        self.commit(turn, name, changes).await?;
+        self.commit(change, changes).await?;
         tracing::info!(name, "module deleted");
         self.let_go(dropped).await;
         Ok(())
@@ -262,23 +269,18 @@ impl Modules {
         Arc::clone(&self.changes).lock_owned().await
     }
 
-    /// Stores a change of a module and makes calls see it.
-    async fn commit(
-        &self,
-        turn: OwnedMutexGuard<()>,
-        name: &str,
-        changes: Changes,
-    ) -> Result<(), ModuleError> {
-        let (store, resolutions) = (self.store.clone(), Arc::clone(&self.resolutions));
-        let name = name.to_owned();
+    /// Stores a change of a module and makes calls see it: those of executions that begin after the answer, and those that
+    /// belong to none.
+    async fn commit(&self, change: Change, changes: Changes) -> Result<(), ModuleError> {
+        let (store, at) = (self.store.clone(), change.at);
         finish(async move {
             let committed = store.commit(changes).await;
-            // Also when it failed: whether it is stored may not be known.
-            resolutions.forget(&name);
-            drop(turn);
-            Ok(committed?)
+            drop(change);
+            Ok::<_, ModuleError>(committed?)
         })
-        .await
+        .await?;
+        self.await_moment(at).await;
+        Ok(())
     }
 
     /// A module's record, with the version to expect when changing it. Errors: `Missing`.

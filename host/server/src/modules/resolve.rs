@@ -8,10 +8,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use sha2::{Digest as _, Sha256};
+use stepwell_asl::Timestamp;
 use stepwell_sandbox::Grants;
-use stepwell_store::{ModuleContent, StoreError};
+use stepwell_store::{ModuleContent, ModulePast, StoreError};
 use tokio::sync::Notify;
 
+use super::past::Span;
 use super::{LATEST, ModuleError, Modules, Names, version_name};
 use crate::limits;
 
@@ -106,8 +108,9 @@ fn share(text: &str) -> f64 {
     f64::from(number) / 4_294_967_296.0
 }
 
-/// What is to be resolved for a qualifier, as stored.
+/// What is to be resolved for a qualifier, as stored, and for which executions.
 struct Targets {
+    span: Span,
     first: Target,
     second: Option<(Target, f64)>,
 }
@@ -117,6 +120,15 @@ struct Target {
     content: ModuleContent,
     version: Option<u64>,
     grants: Grants,
+}
+
+/// Why something is not to be found here.
+#[derive(Debug)]
+enum Look {
+    /// It is to be read, in this generation.
+    Read(u64),
+    /// It is being changed, for the execution that asks as well.
+    Wait,
 }
 
 /// What calls were found to run.
@@ -129,10 +141,12 @@ pub(super) struct Resolutions {
 struct State {
     /// Counts changes: what was read before one is not kept after it.
     generation: u64,
-    /// By name and qualifier.
-    modules: BTreeMap<String, BTreeMap<String, Resolution>>,
+    /// By name and qualifier, each for a span of time.
+    modules: BTreeMap<String, BTreeMap<String, Vec<(Span, Resolution)>>>,
     /// How many there are, all names together.
     count: usize,
+    /// The changes under way, and their moments.
+    changing: BTreeMap<String, Timestamp>,
     /// By digest.
     leases: BTreeMap<String, Weak<Lease>>,
 }
@@ -142,12 +156,19 @@ impl Resolutions {
         Resolutions { state: Mutex::default(), let_go }
     }
 
-    /// Forgets what was found for a module.
+    /// Has calls of executions that begin at this moment or later wait for a change of a module, until [`Self::forget`].
+    pub(super) fn begin(&self, name: &str, at: Timestamp) {
+        self.state().changing.insert(name.to_owned(), at);
+    }
+
+    /// Forgets what was found for a module: its change is stored, or has failed.
     pub(super) fn forget(&self, name: &str) {
         let mut state = self.state();
         state.generation += 1;
+        state.changing.remove(name);
         let forgotten = state.modules.remove(name);
-        state.count -= forgotten.as_ref().map_or(0, BTreeMap::len);
+        let count: usize = forgotten.iter().flat_map(BTreeMap::values).map(Vec::len).sum();
+        state.count -= count;
         drop(state);
         // Dropped without the lock: leases tell others that they end.
         drop(forgotten);
@@ -170,11 +191,17 @@ impl Resolutions {
         state.leases.contains_key(digest)
     }
 
-    /// What was found for a qualifier, or the generation in which to look.
-    fn find(&self, name: &str, qualifier: &str) -> Result<Resolution, u64> {
+    /// What was found for a qualifier and an execution that began then; none is one that begins now.
+    fn find(&self, name: &str, qualifier: &str, at: Option<Timestamp>) -> Result<Resolution, Look> {
         let state = self.state();
-        let found = state.modules.get(name).and_then(|qualifiers| qualifiers.get(qualifier));
-        found.cloned().ok_or(state.generation)
+        if let (Some(at), Some(moment)) = (at, state.changing.get(name))
+            && at >= *moment
+        {
+            return Err(Look::Wait);
+        }
+        let spans = state.modules.get(name).and_then(|qualifiers| qualifiers.get(qualifier));
+        let found = spans.into_iter().flatten().find(|(span, _)| span.holds(at));
+        found.map(|(_, resolution)| resolution.clone()).ok_or(Look::Read(state.generation))
     }
 
     /// Keeps what was read in a generation; nothing if there is a newer one.
@@ -187,6 +214,7 @@ impl Resolutions {
         let first = resolved(targets.first);
         let second = targets.second.map(|(target, weight)| (resolved(target), weight));
         let resolution = Resolution { first, second };
+        let span = targets.span;
         let full = if state.count >= limits::RESOLUTIONS {
             state.count = 0;
             std::mem::take(&mut state.modules)
@@ -194,9 +222,12 @@ impl Resolutions {
             BTreeMap::new()
         };
         let qualifiers = state.modules.entry(name.to_owned()).or_default();
-        if qualifiers.insert(qualifier.to_owned(), resolution.clone()).is_none() {
-            state.count += 1;
-        }
+        let spans = qualifiers.entry(qualifier.to_owned()).or_default();
+        let before = spans.len();
+        spans.retain(|(kept, _)| *kept != span);
+        let replaced = before - spans.len();
+        spans.push((span, resolution.clone()));
+        state.count += 1 - replaced;
         drop(state);
         drop(full);
         Some(resolution)
@@ -223,51 +254,105 @@ impl Resolutions {
 }
 
 impl Modules {
-    /// What a call runs: `qualifier` is none, `$LATEST`, a number or an alias; `idempotency_key` names the attempt and
-    /// decides which of two versions of an alias it takes.
+    /// What a call runs: `qualifier` is none, `$LATEST`, a number or an alias; `at` is when the execution began that calls,
+    /// none for the newest; `idempotency_key` names the attempt and decides which of two versions of an alias it takes.
     pub(crate) async fn resolve(
         &self,
         name: &str,
         qualifier: Option<&str>,
+        at: Option<Timestamp>,
         idempotency_key: &str,
     ) -> Result<Arc<Resolved>, ResolveError> {
         let qualifier = qualifier.unwrap_or(LATEST);
         for _ in 0..limits::CHANGE_TRIES {
-            let generation = match self.resolutions.find(name, qualifier) {
+            let generation = match self.resolutions.find(name, qualifier, at) {
                 Ok(resolution) => return Ok(resolution.choose(idempotency_key)),
-                Err(generation) => generation,
+                Err(Look::Read(generation)) => generation,
+                Err(Look::Wait) => {
+                    // The change has the turn as long as it takes.
+                    drop(self.turn().await);
+                    continue;
+                }
             };
-            let targets = self.targets(name, qualifier).await?;
+            let targets = self.targets(name, qualifier, at).await?;
             if let Some(resolution) = self.resolutions.keep(generation, name, qualifier, targets) {
                 return Ok(resolution.choose(idempotency_key));
             }
         }
         // Changes come faster than this reads: they wait now.
         let _turn = self.turn().await;
-        let generation = match self.resolutions.find(name, qualifier) {
+        let generation = match self.resolutions.find(name, qualifier, at) {
             Ok(resolution) => return Ok(resolution.choose(idempotency_key)),
-            Err(generation) => generation,
+            Err(Look::Read(generation)) => Some(generation),
+            Err(Look::Wait) => None,
         };
-        let targets = self.targets(name, qualifier).await?;
-        let resolution = self.resolutions.keep(generation, name, qualifier, targets);
+        let targets = self.targets(name, qualifier, at).await?;
+        let resolution =
+            generation.and_then(|generation| self.resolutions.keep(generation, name, qualifier, targets));
         let moved = || ResolveError::Host("the module changes too fast to be called".to_owned());
         Ok(resolution.ok_or_else(moved)?.choose(idempotency_key))
     }
 
-    /// Reads what a qualifier stands for.
-    async fn targets(&self, name: &str, qualifier: &str) -> Result<Targets, ResolveError> {
-        let found = self.get(name, Some(qualifier)).await.map_err(not_found)?;
-        let weighted = found.alias.as_ref().and_then(|alias| alias.weighted);
-        let number = found.version.as_ref().map(|version| version.number);
-        let first = self.target(name, found.content().clone(), number).await?;
-        let second = match weighted {
-            None => None,
-            Some((number, weight)) => {
-                let version = self.store.module_version(name, number).await?.ok_or(ResolveError::NotFound)?;
-                Some((self.target(name, version.content, Some(number)).await?, weight))
+    /// Reads what a qualifier stands for, or stood for when the calling execution began.
+    async fn targets(
+        &self,
+        name: &str,
+        qualifier: &str,
+        at: Option<Timestamp>,
+    ) -> Result<Targets, ResolveError> {
+        let mut span = Span::default();
+        let (first, second) = match self.meaning(name, qualifier, at, &mut span).await? {
+            ModulePast::Content { content, version } => (self.target(name, content, version).await?, None),
+            ModulePast::Alias { version, weighted } => {
+                let first = self.version_target(name, version, at, &mut span).await?;
+                let second = match weighted {
+                    None => None,
+                    Some((number, weight)) => {
+                        Some((self.version_target(name, Some(number), at, &mut span).await?, weight))
+                    }
+                };
+                (first, second)
             }
         };
-        Ok(Targets { first, second })
+        Ok(Targets { span, first, second })
+    }
+
+    /// What an alias leads to.
+    async fn version_target(
+        &self,
+        name: &str,
+        version: Option<u64>,
+        at: Option<Timestamp>,
+        span: &mut Span,
+    ) -> Result<Target, ResolveError> {
+        match self.meaning(name, &version_name(version), at, span).await? {
+            ModulePast::Content { content, version } => self.target(name, content, version).await,
+            // No alias has the name of a version.
+            ModulePast::Alias { .. } => Err(ResolveError::NotFound),
+        }
+    }
+
+    /// What a qualifier means, by itself. Narrows the span to that in which it means this.
+    async fn meaning(
+        &self,
+        name: &str,
+        qualifier: &str,
+        at: Option<Timestamp>,
+        span: &mut Span,
+    ) -> Result<ModulePast, ResolveError> {
+        let epoch = self.store.module_epoch(name, qualifier, at).await?;
+        span.narrow(&epoch);
+        if let Some(past) = epoch.past {
+            return Ok(past.was);
+        }
+        let found = self.get(name, Some(qualifier)).await.map_err(not_found)?;
+        Ok(match &found.alias {
+            Some(alias) => ModulePast::Alias { version: alias.version, weighted: alias.weighted },
+            None => ModulePast::Content {
+                content: found.content().clone(),
+                version: found.version.as_ref().map(|version| version.number),
+            },
+        })
     }
 
     async fn target(
@@ -302,7 +387,11 @@ mod tests {
 
     fn targets(sha256: &str) -> Targets {
         let content = ModuleContent { sha256: sha256.to_owned(), ..ModuleContent::default() };
-        Targets { first: Target { content, version: Some(1), grants: Grants::default() }, second: None }
+        Targets {
+            span: Span::default(),
+            first: Target { content, version: Some(1), grants: Grants::default() },
+            second: None,
+        }
     }
 
     fn resolutions() -> Resolutions {
@@ -317,9 +406,11 @@ mod tests {
             forget(&resolutions);
             assert!(resolutions.keep(before, "m", LATEST, targets("ab")).is_none());
             assert!(!resolutions.is_in_use("ab") && before != resolutions.state().generation);
-            let now = resolutions.find("m", LATEST).err().unwrap();
+            let Err(Look::Read(now)) = resolutions.find("m", LATEST, None) else {
+                panic!("it is to be read")
+            };
             assert!(resolutions.keep(now, "m", LATEST, targets("ab")).is_some());
-            assert!(resolutions.is_in_use("ab") && resolutions.find("m", LATEST).is_ok());
+            assert!(resolutions.is_in_use("ab") && resolutions.find("m", LATEST, None).is_ok());
         }
     }
 

@@ -46,12 +46,27 @@ fn modules() -> (Arc<Modules>, TempDir) {
 
 impl Modules {
     async fn executed(&self, name: &str, qualifier: Option<&str>) -> Result<(String, String), ResolveError> {
-        let resolved = self.resolve(name, qualifier, "key").await?;
+        let resolved = self.resolve(name, qualifier, None, "key").await?;
         Ok((resolved.executed_version.clone(), resolved.sha256.clone()))
     }
 
     async fn installed(&self) -> BTreeSet<String> {
         self.sandbox.installed().await.unwrap().into_iter().collect()
+    }
+
+    /// What an execution that began then runs, by its content.
+    async fn pinned(&self, name: &str, qualifier: &str, at: Timestamp) -> Option<String> {
+        match self.resolve(name, Some(qualifier), Some(at), "key").await {
+            Ok(resolved) => Some(resolved.sha256.clone()),
+            Err(ResolveError::NotFound) => None,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Forgets the past as if it were long ago, with the contents that nothing else needs.
+    async fn forget_all_past(&self) {
+        self.forget_past(Timestamp(i64::MAX)).await.unwrap();
+        self.let_go([]).await;
     }
 
     async fn publish_any(&self, name: &str) -> Published {
@@ -95,11 +110,11 @@ async fn versions_stay_what_they_are_and_aliases_move() {
     let changed = modules.set_manifest("m", manifest.clone()).await.unwrap();
     assert_ne!(changed.module.revision_id, second.module.revision_id);
     assert_eq!(modules.publish_any("m").await.version.number, 3);
-    assert_eq!(modules.resolve("m", Some("3"), "").await.unwrap().grants.manifest, manifest);
-    assert_eq!(modules.resolve("m", Some("2"), "").await.unwrap().grants.manifest, Manifest::default());
+    assert_eq!(modules.resolve("m", Some("3"), None, "").await.unwrap().grants.manifest, manifest);
+    assert_eq!(modules.resolve("m", Some("2"), None, "").await.unwrap().grants.manifest, Manifest::default());
     // An upload without a manifest keeps it.
     modules.put("m", upload("4")).await.unwrap();
-    assert_eq!(modules.resolve("m", None, "").await.unwrap().grants.manifest, manifest);
+    assert_eq!(modules.resolve("m", None, None, "").await.unwrap().grants.manifest, manifest);
     let numbers: Vec<u64> =
         modules.versions("m").await.unwrap().iter().map(|version| version.number).collect();
     assert_eq!(numbers, [1, 2, 3]);
@@ -157,6 +172,7 @@ async fn changes_happen_only_to_what_they_expect() {
     let refusal = modules.update("m", stale).await.unwrap_err().to_string();
     assert_eq!(refusal, format!("m has changed: its revision id is {}", second.module.revision_id));
     // What was refused has left nothing behind.
+    modules.forget_all_past().await;
     assert_eq!(modules.installed().await, BTreeSet::from([second.module.latest.sha256]));
 }
 
@@ -171,8 +187,8 @@ async fn a_share_of_the_calls_goes_to_the_second_version() {
     let mut second = 0;
     for attempt in 0..2_000 {
         let key = format!("execution-{attempt}");
-        let version = modules.resolve("m", Some("live"), &key).await.unwrap().executed_version.clone();
-        let again = modules.resolve("m", Some("live"), &key).await.unwrap().executed_version.clone();
+        let version = modules.resolve("m", Some("live"), None, &key).await.unwrap().executed_version.clone();
+        let again = modules.resolve("m", Some("live"), None, &key).await.unwrap().executed_version.clone();
         assert_eq!(version, again);
         second += u32::from(version == "2");
     }
@@ -202,9 +218,12 @@ async fn contents_stay_as_long_as_a_name_a_version_or_a_call_needs_them() {
     modules.put("other", upload("2")).await.unwrap();
     let third = modules.put("m", upload("3")).await.unwrap().module.latest.sha256;
     assert!(modules.installed().await.contains(&second));
-    let call = modules.resolve("m", Some("1"), "").await.unwrap();
+    let call = modules.resolve("m", Some("1"), None, "").await.unwrap();
     modules.delete("m").await.unwrap();
     assert!(matches!(modules.executed("m", Some("1")).await, Err(ResolveError::NotFound)));
+    // Executions that began before may still call what was.
+    assert!(modules.installed().await.contains(&third));
+    modules.forget_all_past().await;
     // `m` is gone; the call that began before goes on.
     assert_eq!(modules.installed().await, BTreeSet::from([first.clone(), second.clone()]));
     assert!(!modules.installed().await.contains(&third));
@@ -215,6 +234,7 @@ async fn contents_stay_as_long_as_a_name_a_version_or_a_call_needs_them() {
     // A second one with the same content comes and goes meanwhile.
     modules.put("n", upload("1")).await.unwrap();
     modules.delete("n").await.unwrap();
+    modules.forget_all_past().await;
     assert!(modules.installed().await.contains(&first));
     drop(call);
     let gone = async {
@@ -225,6 +245,104 @@ async fn contents_stay_as_long_as_a_name_a_version_or_a_call_needs_them() {
     tokio::time::timeout(PATIENCE, gone).await.expect("the content goes when its last call has ended");
     assert_eq!(modules.installed().await, BTreeSet::from([second]));
     cleaning.abort();
+}
+
+#[tokio::test]
+async fn an_execution_keeps_what_it_began_with() {
+    let (modules, _directory) = modules();
+    let before = modules.clock.now();
+    let put = async |salt: &str| {
+        let stored = modules.put("m", Upload { publish: true, ..upload(salt) }).await.unwrap();
+        stored.module.latest.sha256
+    };
+    let first = put("1").await;
+    modules.point("m", "live", Some(1)).await.unwrap();
+    let early = modules.clock.now();
+    let second = put("2").await;
+    modules.point("m", "live", Some(2)).await.unwrap();
+    modules.delete_version("m", 1).await.unwrap();
+    let later = modules.clock.now();
+    modules.delete("m").await.unwrap();
+    let gone = modules.clock.now();
+    assert_eq!(modules.pinned("m", LATEST, gone).await, None);
+    let third = put("3").await;
+    let last = modules.clock.now();
+    for _ in 0..2 {
+        for (at, qualifier, content) in [
+            (early, LATEST, Some(&first)),
+            (early, "live", Some(&first)),
+            (early, "1", Some(&first)),
+            (later, LATEST, Some(&second)),
+            (later, "live", Some(&second)),
+            (later, "2", Some(&second)),
+            (last, LATEST, Some(&third)),
+            (last, "live", None),
+            (last, "1", Some(&third)),
+            // Whoever began before there was anything takes what came first.
+            (before, LATEST, Some(&first)),
+            // And before it came again, what came then.
+            (gone, LATEST, Some(&third)),
+        ] {
+            assert_eq!(modules.pinned("m", qualifier, at).await.as_ref(), content, "{qualifier} at {at:?}");
+        }
+        assert_eq!(modules.executed("m", None).await.unwrap().1, third);
+    }
+    modules.sweep().await;
+    assert_eq!(modules.installed().await.len(), 3);
+    modules.forget_past(modules.clock.now()).await.unwrap();
+    assert_eq!(modules.pinned("m", LATEST, early).await, Some(first), "that was a moment ago");
+    modules.forget_all_past().await;
+    assert_eq!(modules.installed().await, BTreeSet::from([third]));
+}
+
+#[tokio::test]
+async fn settings_alone_change_nothing_for_executions() {
+    let (modules, _directory) = modules();
+    modules.put("m", upload("1")).await.unwrap();
+    let settings = ModuleSettings { description: "new".to_owned(), ..ModuleSettings::default() };
+    modules.update("m", Update { settings: Some(settings), ..Update::default() }).await.unwrap();
+    assert!(modules.store.module_pasts(None, 9).await.unwrap().is_empty());
+    let manifest = Manifest { arguments: vec!["-v".to_owned()], ..Manifest::default() };
+    let early = modules.clock.now();
+    modules.set_manifest("m", manifest.clone()).await.unwrap();
+    let pinned = modules.resolve("m", None, Some(early), "").await.unwrap();
+    assert_eq!(pinned.grants.manifest, Manifest::default());
+    let newest = modules.resolve("m", None, Some(modules.clock.now()), "").await.unwrap();
+    assert_eq!(newest.grants.manifest, manifest);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn all_calls_of_an_execution_agree_whatever_moment_it_begins_in() {
+    let (modules, _directory) = modules();
+    modules.put("m", upload("0")).await.unwrap();
+    let done = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let executions = (0..3).map(|_| {
+        let (modules, done) = (Arc::clone(&modules), Arc::clone(&done));
+        tokio::spawn(async move {
+            let mut begun: Vec<(Timestamp, Option<String>)> = Vec::new();
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                let at = modules.clock.now();
+                begun.push((at, modules.pinned("m", LATEST, at).await));
+                for (at, first) in begun.iter().rev().take(5) {
+                    assert_eq!(&modules.pinned("m", LATEST, *at).await, first, "began at {at:?}");
+                }
+                tokio::time::sleep(Duration::from_micros(200)).await;
+            }
+            for (at, first) in &begun {
+                assert_eq!(&modules.pinned("m", LATEST, *at).await, first, "began at {at:?}");
+            }
+        })
+    });
+    let executions: Vec<_> = executions.collect();
+    for number in 1..=15 {
+        let stored = modules.put("m", upload(&number.to_string())).await.unwrap();
+        let begun = modules.pinned("m", LATEST, modules.clock.now()).await;
+        assert_eq!(begun, Some(stored.module.latest.sha256), "whoever was told of a change finds it");
+    }
+    done.store(true, std::sync::atomic::Ordering::Relaxed);
+    for execution in executions {
+        execution.await.unwrap();
+    }
 }
 
 #[tokio::test]
@@ -251,7 +369,7 @@ async fn calls_that_begin_while_modules_change_find_their_content() {
         tokio::spawn(async move {
             let mut seen = BTreeSet::new();
             while seen.len() < 3 {
-                let resolved = modules.resolve("m", Some("live"), "").await.unwrap();
+                let resolved = modules.resolve("m", Some("live"), None, "").await.unwrap();
                 let source = modules.sandbox().source(&resolved.sha256).await.unwrap();
                 assert!(source.is_some(), "the content of {} is gone", resolved.executed_version);
                 seen.insert(resolved.executed_version.clone());
@@ -290,7 +408,7 @@ async fn secrets_and_directories_are_resolved_for_calls() {
 
     for value in ["s3cret-one", "s3cret-two"] {
         modules.put_secret("stripe", value.as_bytes().to_vec()).await.unwrap();
-        let resolved = modules.resolve("m", None, "").await.unwrap();
+        let resolved = modules.resolve("m", None, None, "").await.unwrap();
         assert_eq!(resolved.grants.secrets["KEY"], value);
         assert_eq!(resolved.grants.directories, [(directory.path().to_owned(), "/models".to_owned())]);
         assert!(!format!("{resolved:?}").contains("s3cret"), "{resolved:?}");
@@ -333,7 +451,7 @@ async fn all_of_it_survives_a_restart() {
     let second = open();
     second.sweep().await;
     assert_eq!(second.get("m", None).await.unwrap().module, latest);
-    let live = second.resolve("m", Some("live"), "").await.unwrap();
+    let live = second.resolve("m", Some("live"), None, "").await.unwrap();
     assert_eq!((live.executed_version.as_str(), live.grants.secrets["KEY"].as_str()), ("1", "s3cret"));
     assert!(second.sandbox().source(&live.sha256).await.unwrap().is_some());
     assert_eq!(second.aliases("m").await.unwrap().len(), 1);

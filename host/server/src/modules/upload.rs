@@ -166,12 +166,13 @@ impl Modules {
         expected: &Expected,
         warnings: Vec<String>,
     ) -> Result<Stored, ModuleError> {
-        let turn = self.turn().await;
+        let change = self.change(name).await;
         let before = self.found_record(name).await?;
         // Again: compiling takes a while, and other changes do not wait for it.
         expected.check(|| name.to_owned(), before.as_ref().map(|(before, _)| before.revision_id.as_str()))?;
         let (read, new) = (before.as_ref().map(|(_, read)| *read), before.is_none());
         let before = before.map(|(before, _)| before);
+        let was = before.clone();
         let now = self.clock.now();
         let mut module = ModuleRecord {
             name: name.to_owned(),
@@ -184,12 +185,16 @@ impl Modules {
         };
         check_settings(&module.settings)?;
         let mut changes = Changes::new();
+        let runs = |content: &ModuleContent| (content.sha256.clone(), content.manifest.clone());
+        if let Some(was) = was.filter(|was| runs(&was.latest) != runs(&module.latest)) {
+            change.keep_latest(&mut changes, &was)?;
+        }
         let version = if publish { Some(self.next_version(&mut module, None).await?) } else { None };
         if let Some(version) = version.as_ref().filter(|version| version.new) {
             changes.module_version(&version.version)?;
         }
         changes.module(&module, read)?;
-        self.commit(turn, name, changes).await?;
+        self.commit(change, changes).await?;
         let (sha256, milliseconds) = (&module.latest.sha256, module.latest.compile_milliseconds);
         tracing::info!(name, sha256, milliseconds, "module stored");
         Ok(Stored { module, version: version.map(|published| published.version), new, warnings })

@@ -32,7 +32,7 @@ impl Modules {
     ///
     /// Errors: `Missing`, `Changed`, `TooMany`, `Invalid`.
     pub(crate) async fn publish(&self, name: &str, publish: Publish) -> Result<Published, ModuleError> {
-        let turn = self.turn().await;
+        let change = self.change(name).await;
         let (mut module, read) = self.record(name).await?;
         publish.expected.check(|| name.to_owned(), Some(&module.revision_id))?;
         if let Some(sha256) = publish.sha256
@@ -45,7 +45,7 @@ impl Modules {
             let mut changes = Changes::new();
             changes.module_version(&published.version)?;
             changes.module(&module, Some(read))?;
-            self.commit(turn, name, changes).await?;
+            self.commit(change, changes).await?;
             tracing::info!(name, version = published.version.number, "module published");
         }
         Ok(published)
@@ -59,7 +59,7 @@ impl Modules {
 
     /// Forgets a version, and its content if nothing else needs it. Errors: `MissingVersion`, `InUse`.
     pub(crate) async fn delete_version(&self, name: &str, number: u64) -> Result<(), ModuleError> {
-        let turn = self.turn().await;
+        let change = self.change(name).await;
         let (module, read) = self.record(name).await?;
         let version = self.store.module_version(name, number).await?;
         let Some(version) = version else { return Err(missing_version(name, &number.to_string())) };
@@ -71,8 +71,9 @@ impl Modules {
         }
         let mut changes = Changes::new();
         changes.delete_module_version(name, number);
+        change.keep_version(&mut changes, &version)?;
         changes.module(&module, Some(read))?;
-        self.commit(turn, name, changes).await?;
+        self.commit(change, changes).await?;
         tracing::info!(name, version = number, "module version deleted");
         self.let_go([version.content.sha256]).await;
         Ok(())

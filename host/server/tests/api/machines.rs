@@ -7,7 +7,7 @@ use std::thread;
 use serde_json::{Value, json};
 use stepwell_store::MemoryBackend;
 
-use crate::support::{ACCOUNT, Callee, REGION, TestServer, pass, role, wait_a_minute};
+use crate::support::{ACCOUNT, Callee, REGION, TestServer, pass, role, wait_a_minute, wait_for};
 
 fn arn(name: &str) -> String {
     format!("arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{name}")
@@ -141,14 +141,16 @@ fn what_cannot_be_created_is_refused_by_name() {
     for (more, code, message) in [
         (json!({"name": "a b"}), "InvalidName", "Invalid Name: 'a b'"),
         (json!({"name": "a/b"}), "InvalidName", "Invalid Name: 'a/b'"),
-        (json!({"type": "EXPRESS"}), "StateMachineTypeNotSupported", "later release"),
-        (json!({"publish": true}), "ValidationException", "Versions of state machines are not supported"),
         (
             json!({"versionDescription": "x"}),
             "ValidationException",
             "Version description can only be set when publish is true",
         ),
-        (json!({"tags": [{"key": "k", "value": "v"}]}), "ValidationException", "Tags are not supported"),
+        (
+            json!({"tags": [{"key": "aws:k", "value": "v"}]}),
+            "ValidationException",
+            "Tag keys that begin with 'aws:' are reserved: 'aws:k'",
+        ),
         (json!({"loggingConfiguration": {"level": "ALL"}}), "InvalidLoggingConfiguration", no_log),
         (
             json!({"loggingConfiguration": {"level": "OFF", "destinations": two}}),
@@ -158,7 +160,7 @@ fn what_cannot_be_created_is_refused_by_name() {
         (
             json!({"loggingConfiguration": {"level": "ERROR", "destinations": one}}),
             "InvalidLoggingConfiguration",
-            "Log delivery is not supported",
+            "Invalid Logging Configuration: Log Destination not found.",
         ),
         (
             json!({"encryptionConfiguration": {"type": "CUSTOMER_MANAGED_KMS_KEY", "kmsKeyId": "k"}}),
@@ -246,9 +248,9 @@ fn a_wrong_update_changes_nothing() {
             "INVALID_JSON_DESCRIPTION",
         ),
         (
-            json!({"stateMachineArn": arn("m"), "roleArn": "r", "publish": true}),
+            json!({"stateMachineArn": arn("m"), "roleArn": "r", "versionDescription": "v"}),
             "ValidationException",
-            "Versions",
+            "Version description can only be set when publish is true",
         ),
         (
             json!({"stateMachineArn": "m", "roleArn": "r"}),
@@ -289,16 +291,36 @@ fn updates_at_the_same_time_all_count() {
 }
 
 #[test]
-fn deleting_aborts_what_runs_and_forgives_what_is_missing() {
+fn a_machine_is_deleting_until_its_last_execution_has_ended() {
     let server = TestServer::start();
     let machine = server.machine("m", &wait_a_minute());
-    let executions: Vec<String> = (0..140).map(|_| server.execution(&machine, "{}")).collect();
-    assert_eq!(server.ok("DeleteStateMachine", &json!({"stateMachineArn": machine})).body, json!({}));
+    let executions: Vec<String> = (0..3).map(|_| server.execution(&machine, "{}")).collect();
+    let this = json!({"stateMachineArn": machine});
+    assert_eq!(server.ok("DeleteStateMachine", &this).body, json!({}));
+    assert_eq!(server.ok("DeleteStateMachine", &this).body, json!({}));
+    assert_eq!(server.ok("DescribeStateMachine", &this).body["status"], "DELETING");
+    let running = server.ok("ListExecutions", &this).body;
+    assert_eq!(running["executions"].as_array().unwrap().len(), 3);
+    let update = json!({"stateMachineArn": machine, "roleArn": role()});
+    let create = create("m", &json!({}));
+    for (operation, input) in [
+        ("StartExecution", &this),
+        ("PublishStateMachineVersion", &this),
+        ("ListStateMachineAliases", &this),
+        ("UpdateStateMachine", &update),
+        ("CreateStateMachine", &create),
+    ] {
+        let message = format!("State Machine is being deleted: '{machine}'");
+        assert_eq!(server.refused(operation, input), ("StateMachineDeleting".into(), message), "{operation}");
+    }
     for execution in &executions {
+        server.ok("StopExecution", &json!({"executionArn": execution}));
         let described = server.ok("DescribeExecution", &json!({"executionArn": execution})).body;
         assert_eq!(described["status"], "ABORTED");
         assert_eq!(described["redriveStatusReason"], "State machine is in DELETING status");
     }
+    let describe = || server.call("DescribeStateMachine", &this);
+    wait_for(|| (describe().status == 400).then_some(()));
     for operation in ["DescribeStateMachine", "StartExecution", "ListExecutions"] {
         let refused = server.refused(operation, &json!({"stateMachineArn": machine}));
         let message = format!("State Machine Does Not Exist: '{machine}'");

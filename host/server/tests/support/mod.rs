@@ -248,12 +248,15 @@ async fn serve(
     config.max_concurrent_calls = 8;
     let sandbox = Sandbox::open(config).unwrap();
     let directories = BTreeMap::from([(DIRECTORY.to_owned(), directory.path().to_owned())]);
+    // The same for every server: one that is started again opens what the one before it has made.
+    let key = directory.path().join("key");
+    std::fs::write(&key, "07".repeat(32)).unwrap();
     let modules = Modules::new(ModulesConfig {
         store: store.clone(),
         sandbox,
         clock: clock.clone(),
         max_bytes: MODULE_BYTES,
-        secret_key: SecretKey::in_memory(),
+        secret_key: SecretKey::from_file(key).unwrap(),
         directories,
     });
     let functions: Arc<dyn Functions> = match callee {

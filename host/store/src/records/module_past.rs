@@ -137,6 +137,7 @@ impl Store {
 
 #[cfg(test)]
 mod tests {
+    use super::super::execution::ExecutionId;
     use super::*;
     use crate::memory::MemoryBackend;
     use std::sync::Arc;
@@ -149,6 +150,36 @@ mod tests {
             until: Timestamp(until),
             was: ModulePast::Content { content, version: None },
         }
+    }
+
+    #[tokio::test]
+    async fn the_oldest_start_is_found_among_all_machines_and_lists() {
+        let store = Store::new(Arc::new(MemoryBackend::new()));
+        assert_eq!(store.oldest_start().await.unwrap(), None);
+        let mut changes = Changes::new();
+        for (list, machine, number, started) in [
+            (space::OPEN, 1, 1, 30),
+            (space::OPEN, 1, 2, 40),
+            (space::OPEN, u8::MAX, 3, 20),
+            (space::PARKED, 2, 4, 25),
+            (b's', 1, 0, 1),
+        ] {
+            let summary = ExecutionSummary {
+                execution_arn: "e".into(),
+                status: stepwell_asl::Status::Running,
+                started_at: Timestamp(started),
+                stopped_at: None,
+                wakes_at: None,
+                version: None,
+                alias: None,
+                redrive: None,
+            };
+            let id = ExecutionId([number; 16]);
+            let key = space::list_key(list, MachineId([machine; 16]), id);
+            changes.insert(space::LISTS, key, encode(&summary).unwrap());
+        }
+        store.commit(changes).await.unwrap();
+        assert_eq!(store.oldest_start().await.unwrap(), Some(Timestamp(20)));
     }
 
     #[tokio::test]
