@@ -158,7 +158,7 @@ fn what_cannot_be_created_is_refused_by_name() {
         (
             json!({"loggingConfiguration": {"level": "ERROR", "destinations": one}}),
             "InvalidLoggingConfiguration",
-            "Log delivery is not supported",
+            "Invalid Logging Configuration: Log Destination not found.",
         ),
         (
             json!({"encryptionConfiguration": {"type": "CUSTOMER_MANAGED_KMS_KEY", "kmsKeyId": "k"}}),
