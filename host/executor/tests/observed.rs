@@ -93,7 +93,7 @@ async fn watch() {
     }
     for arn in &arns {
         let id = store.execution_id(arn).await.unwrap().unwrap();
-        tokio::time::timeout(Duration::from_secs(3_600), executor.wait(arn, id)).await.unwrap().unwrap();
+        tokio::time::timeout(Duration::from_hours(1), executor.wait(arn, id)).await.unwrap().unwrap();
     }
     executor.shut_down(Duration::from_secs(1)).await;
     let told = watcher.told.lock().unwrap().clone();

@@ -262,9 +262,15 @@ impl Data {
         tracing::info!(retention = %args.retention, "closed executions are kept so long (`none`: for ever)");
         let jsonata = expressions::open(&self.directory, own_program()?);
         let expressions = Arc::new(SandboxExpressions::new(Arc::clone(&jsonata)));
-        let (watched, watcher) = (store.clone(), Arc::clone(&observe) as Arc<dyn Observer>);
-        let executor =
-            Executor::open_observed(watched, lambda, expressions, Arc::clone(&clock), config, watcher)?;
+        let observer = Arc::clone(&observe) as Arc<dyn Observer>;
+        let executor = Executor::open_observed(
+            store.clone(),
+            lambda,
+            expressions,
+            Arc::clone(&clock),
+            config,
+            observer,
+        )?;
         let identity =
             Identity { account: args.identity.account.clone(), region: args.identity.region.clone() };
         let server = Server::new(store, executor, modules, calls, jsonata, clock, identity);

@@ -44,11 +44,11 @@ impl Heard {
             .log
             .as_ref()
             .filter(|choice| logs && events.iter().any(|one| logs::takes(choice, one)));
-        let traced = observation.traced && traces;
-        if let Some(choice) = log.filter(|_| !traced) {
+        let is_traced = observation.traced && traces;
+        if let Some(choice) = log.filter(|_| !is_traced) {
             events.retain(|one| logs::takes(choice, one));
         }
-        if log.is_none() && !traced {
+        if log.is_none() && !is_traced {
             return None;
         }
         let mut bytes = size_of::<Heard>() + events.len() * size_of::<HistoryEvent>();
@@ -64,7 +64,7 @@ impl Heard {
             trace_header: trace_header.map(str::to_owned),
             redrive_count,
             log: log.cloned(),
-            traced,
+            traced: is_traced,
             events,
             bytes,
         })

@@ -99,8 +99,8 @@ impl Gauges {
 }
 
 /// Brings a counter up to what somebody else has counted.
-fn advance(counter: &IntCounter, counted: u64) {
-    counter.inc_by(counted.saturating_sub(counter.get()));
+fn advance(counter: &IntCounter, total: u64) {
+    counter.inc_by(total.saturating_sub(counter.get()));
 }
 
 fn whole(number: u64) -> i64 {

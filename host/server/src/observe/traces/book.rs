@@ -104,11 +104,11 @@ impl Book {
             }
             name if name.starts_with("MapIteration") => {
                 let failure = (!name.ends_with("Succeeded")).then(|| failure_of(event, name));
-                self.end_nearest(event, scope, spans, failure, |form| form == Form::Iteration)
+                self.end_nearest(event, scope, spans, failure.as_ref(), |form| form == Form::Iteration)
             }
             name if name.ends_with("StateAborted") => {
-                let failure = Some(failure_of(event, "Aborted"));
-                self.end_nearest(event, scope, spans, failure, |form| matches!(form, Form::State(_)))
+                let failure = failure_of(event, "Aborted");
+                self.end_nearest(event, scope, spans, Some(&failure), |form| matches!(form, Form::State(_)))
             }
             name if name.ends_with("StateFailed") || name.ends_with("StateSucceeded") => scope,
             name if name.ends_with("Scheduled") => self.begin_call(event, scope),
@@ -223,13 +223,13 @@ impl Book {
         event: &HistoryEvent,
         scope: u64,
         spans: &mut Vec<Span>,
-        failure: Option<Failure>,
+        failure: Option<&Failure>,
         is_meant: impl Fn(Form) -> bool,
     ) -> u64 {
         let mut at = scope;
         while at != EXECUTION {
             if self.open.get(&at).is_some_and(|open| is_meant(open.form)) {
-                self.close(at, event.timestamp, failure.as_ref(), spans);
+                self.close(at, event.timestamp, failure, spans);
                 return self.parent(at);
             }
             at = self.parent(at);
@@ -358,12 +358,12 @@ fn called(details: &HistoryDetails) -> String {
         let place = || format!("{}:{}", task.resource_type, task.resource);
         return function.map_or_else(place, str::to_owned);
     }
-    match details {
-        HistoryDetails::LambdaFunctionScheduled { resource, .. }
-        | HistoryDetails::ActivityScheduled { resource, .. } => resource.clone(),
-        #[expect(clippy::wildcard_enum_match_arm, reason = "only what is scheduled calls something")]
-        _ => String::new(),
+    if let HistoryDetails::LambdaFunctionScheduled { resource, .. }
+    | HistoryDetails::ActivityScheduled { resource, .. } = details
+    {
+        return resource.clone();
     }
+    String::new()
 }
 
 #[cfg(test)]

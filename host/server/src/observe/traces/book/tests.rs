@@ -1,7 +1,7 @@
 //! Histories and the spans that they come to.
 
+use serde_json::json;
 use stepwell_asl::HistoryDetails as D;
-use stepwell_asl::{Request, TaskScheduled};
 
 use super::*;
 
@@ -18,17 +18,9 @@ fn exited(state_type: StateType, name: &str) -> D {
 }
 
 fn scheduled() -> D {
-    D::TaskScheduled(Box::new(TaskScheduled {
-        resource_type: "lambda".into(),
-        resource: "invoke".into(),
-        region: "r".into(),
-        request: Request {
-            input: "{\"FunctionName\":\"charge\"}".into(),
-            timeout_in_seconds: None,
-            heartbeat_in_seconds: None,
-            role_arn: None,
-        },
-    }))
+    let request = json!({"input": "{\"FunctionName\":\"charge\"}"});
+    let task = json!({"resource_type": "lambda", "resource": "invoke", "region": "r", "request": request});
+    serde_json::from_value(json!({"TaskScheduled": task})).unwrap()
 }
 
 fn failed() -> D {
@@ -53,12 +45,7 @@ fn history(events: Vec<(u64, D)>) -> Vec<HistoryEvent> {
 }
 
 fn started() -> D {
-    D::ExecutionStarted {
-        input: "{}".into(),
-        role_arn: "r".into(),
-        state_machine_alias_arn: None,
-        state_machine_version_arn: None,
-    }
+    serde_json::from_value(json!({"ExecutionStarted": {"input": "{}", "role_arn": "r"}})).unwrap()
 }
 
 fn spans(history: &[HistoryEvent]) -> Vec<Span> {
