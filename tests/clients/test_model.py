@@ -49,7 +49,6 @@ PENDING = {
     "SendTaskSuccess",
     "StartSyncExecution",
     "TagResource",
-    "TestState",
     "UntagResource",
     "UpdateMapRun",
     "UpdateStateMachineAlias",

@@ -64,8 +64,8 @@ OWN: dict[str, dict] = {
     "TestState": {
         "definition": lambda _: '{"Type": "Pass", "End": true}',
         "variables": lambda _: '{"x": 1}',
-        "context": lambda _: '{"Execution": {"Name": "e"}}',
-        # These four belong to states with a mock, or to HTTP tasks; the recorded cases have them.
+        # These belong to states with a mock, or to HTTP tasks; the recorded cases have them.
+        "context": None,
         "mock": None,
         "stateConfiguration": None,
         "stateName": None,

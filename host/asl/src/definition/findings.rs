@@ -10,18 +10,27 @@ use crate::payload_template::Expression;
 use crate::query_path::QueryPath;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// What a definition is read for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Purpose {
+    /// To become a Standard state machine.
+    #[default]
+    Standard,
+    /// To become an Express state machine.
+    Express,
+    /// To try one of its states: what cannot be run is no problem.
+    Test,
+    /// The same where that state is all there is: where it leads to is not there.
+    LoneTest,
+}
+
 /// Everything found so far. Readers of nested objects share one.
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
     problems: Vec<Diagnostic>,
     errors: usize,
     warnings: usize,
-    /// What is read is to become an Express state machine.
-    express: bool,
-    /// One state of what is read is to be tried: what cannot be run is no problem.
-    test: bool,
-    /// And that state is all there is: where it leads to is not there.
-    lone_state: bool,
+    purpose: Purpose,
     /// The query language of the whole machine.
     machine_language: QueryLanguage,
     /// What parsing the expressions so far has cost, by estimate.
@@ -50,22 +59,24 @@ pub(crate) struct StateReading {
 
 impl Findings {
     pub(super) fn new(express: bool) -> Findings {
-        Findings { express, ..Findings::default() }
+        let purpose = if express { Purpose::Express } else { Purpose::Standard };
+        Findings { purpose, ..Findings::default() }
     }
 
     /// For a definition one state of which is to be tried; `lone_state` where it is the only one.
     pub(super) fn for_test(lone_state: bool) -> Findings {
-        Findings { test: true, lone_state, ..Findings::default() }
+        let purpose = if lone_state { Purpose::LoneTest } else { Purpose::Test };
+        Findings { purpose, ..Findings::default() }
     }
 
     /// Whether a state of the definition is only to be tried.
     pub(crate) fn is_test(&self) -> bool {
-        self.test
+        matches!(self.purpose, Purpose::Test | Purpose::LoneTest)
     }
 
     /// Whether the only state of the machine's own level is to be tried.
     pub(super) fn is_lone_state(&self) -> bool {
-        self.lone_state
+        self.purpose == Purpose::LoneTest
     }
 
     /// Reports an error. The place is only worked out where the problem is kept.
@@ -120,7 +131,7 @@ impl Findings {
     }
 
     pub(super) fn is_express(&self) -> bool {
-        self.express
+        self.purpose == Purpose::Express
     }
 
     pub(super) fn machine_language(&self) -> QueryLanguage {

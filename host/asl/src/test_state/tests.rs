@@ -173,3 +173,52 @@ fn what_a_machine_may_not_have_is_still_refused_when_it_is_created() {
     assert!(StateMachine::parse(&map.to_string()).is_err());
     assert!(StateTest::parse(&map.to_string(), Some("M")).is_ok());
 }
+
+#[test]
+fn each_type_shows_its_own_stages() {
+    let run = |definition: &Value, answer: Option<Value>| {
+        let report = report(definition, &setting(json!({"a": 1})), answer.map(Ok));
+        report.inspected.stages.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(" ")
+    };
+    let inner = json!({"StartAt": "S", "States": {"S": {"Type": "Succeed"}}});
+    let data_flow = "afterResultSelector afterResultPath";
+    for (definition, answer, shown) in [
+        (json!({"Type": "Pass", "End": true}), None, format!("afterInputPath afterParameters {data_flow}")),
+        (json!({"Type": "Pass", "Result": 1, "End": true}), None, format!("result {data_flow}")),
+        (json!({"Type": "Pass", "QueryLanguage": "JSONata", "End": true}), None, String::new()),
+        (json!({"Type": "Succeed"}), None, "afterInputPath".to_owned()),
+        (json!({"Type": "Wait", "Seconds": 9, "End": true}), None, "afterInputPath".to_owned()),
+        (json!({"Type": "Fail", "Error": "E"}), None, "afterInputPath".to_owned()),
+        (json!({"Type": "Fail", "QueryLanguage": "JSONata"}), None, String::new()),
+        (
+            json!({"Type": "Parallel", "Branches": [inner], "End": true}),
+            Some(json!([1])),
+            data_flow.to_owned(),
+        ),
+        (
+            json!({"Type": "Map", "QueryLanguage": "JSONata", "Items": [1], "MaxConcurrency": 2, "ItemProcessor": inner, "End": true}),
+            Some(json!([1])),
+            "maxConcurrency".to_owned(),
+        ),
+        (
+            json!({"Type": "Task", "QueryLanguage": "JSONata", "Resource": "arn:aws:states:::http:invoke", "Arguments": {"b": 2}, "End": true}),
+            Some(json!(1)),
+            "afterArguments result".to_owned(),
+        ),
+    ] {
+        assert_eq!(run(&definition, answer), shown, "{definition}");
+    }
+}
+
+#[test]
+fn a_given_context_is_the_whole_context() {
+    let pass =
+        json!({"Type": "Pass", "Parameters": {"all.$": "$$", "name.$": "$$.Execution.Input.x"}, "End": true});
+    let context = json!({"Execution": {"Input": {"x": 3}}}).as_object().cloned().unwrap();
+    let given = Setting { context, ..setting(json!({})) };
+    let output = report(&pass, &given, None).output.unwrap();
+    assert_eq!(output, json!({"all": {"Execution": {"Input": {"x": 3}}}, "name": 3}));
+    let empty = Setting { context: Map::new(), ..setting(json!({})) };
+    let error = report(&pass, &empty, None).error.unwrap();
+    assert!(error.is(StatesError::RUNTIME), "{error:?}");
+}

@@ -10,7 +10,7 @@ use super::request::Wish;
 /// The members that are numbers.
 const NUMBERS: [&str; 3] = ["maxConcurrency", "toleratedFailureCount", "toleratedFailurePercentage"];
 
-pub(super) fn of(report: Report, wish: &Wish, payload_bytes: usize) -> Value {
+pub(super) fn of(report: &Report, wish: &Wish, payload_bytes: usize) -> Value {
     let mut answer = Map::new();
     if let Some(output) = &report.output {
         answer.insert("output".to_owned(), json!(output.to_string()));
@@ -20,7 +20,7 @@ pub(super) fn of(report: Report, wish: &Wish, payload_bytes: usize) -> Value {
         answer.extend(error.cause.as_ref().map(|cause| ("cause".to_owned(), json!(cause))));
     }
     if wish.inspects {
-        answer.insert("inspectionData".to_owned(), inspection(&report, wish, payload_bytes));
+        answer.insert("inspectionData".to_owned(), inspection(report, wish, payload_bytes));
     }
     answer.extend(report.next.as_ref().map(|next| ("nextState".to_owned(), json!(next))));
     answer.insert("status".to_owned(), json!(report.status.as_str()));

@@ -57,7 +57,7 @@ pub(super) async fn handle(server: &Server, mut call: Call) -> Answer {
         }
         let answer = test.wish.mock.as_ref().map(|mock| mock.answer.clone());
         Ok(match test.run(answer, jsonata)? {
-            Tried::Ended(report) => Progress::Answered(test.answer(*report)),
+            Tried::Ended(report) => Progress::Answered(test.answer(&report)),
             Tried::Task(task) => Progress::Task(Box::new(test), task),
         })
     };
@@ -67,7 +67,7 @@ pub(super) async fn handle(server: &Server, mut call: Call) -> Answer {
     };
     let result = run_task(server, &test, task).await;
     let end = move |jsonata: &Jsonata| match test.run(Some(result), jsonata)? {
-        Tried::Ended(report) => Ok(test.answer(*report)),
+        Tried::Ended(report) => Ok(test.answer(&report)),
         Tried::Task(_) => Err(ApiError::internal(&"a state that had its answer asked for it again")),
     };
     server.trials.run(end).await
@@ -103,9 +103,8 @@ impl Test {
             None => check_runs(server, &state, &wish)?,
         }
         let input = json_text::parse(&wish.input).map_err(ApiError::InvalidExecutionInput)?;
-        let variables = match json_text::parse(wish.variables.as_deref().unwrap_or("{}")) {
-            Ok(Value::Object(variables)) => variables,
-            Ok(_) | Err(_) => return Err(ApiError::validation("Variables must be a JSON object")),
+        let Some(variables) = object(wish.variables.as_deref().unwrap_or("{}")) else {
+            return Err(ApiError::validation("Variables must be a JSON object"));
         };
         wish.check_configuration(&state)?;
         let default = context::Default::new(server, &wish, input.clone());
@@ -140,7 +139,7 @@ impl Test {
         }
     }
 
-    fn answer(&self, report: Report) -> Value {
+    fn answer(&self, report: &Report) -> Value {
         answer::of(report, &self.wish, self.setting.quotas.payload_bytes)
     }
 }

@@ -128,13 +128,12 @@ fn answer(resource: &Resource) -> Option<Answer> {
     let Resource::Integration { service, action, pattern, .. } = resource else { return None };
     let table = |name: &str| TABLES.iter().find(|(table, _)| *table == name).map(|(_, text)| *text);
     match pattern {
-        Pattern::WaitForTaskToken => None,
         // The result of a job is what its state is asked for with.
         Pattern::RunAJob if service == "states" => {
             let parsed: &[&str] = if action.ends_with(".sync:2") { &["Input", "Output"] } else { &[] };
             Some(Answer { table: table("sfn")?, operation: "DescribeExecution".to_owned(), parsed })
         }
-        Pattern::RunAJob => None,
+        Pattern::RunAJob | Pattern::WaitForTaskToken => None,
         Pattern::RequestResponse => {
             let of_sdk = service.strip_prefix("aws-sdk:");
             let optimised = OPTIMISED.iter().find(|(name, _)| name == service).map(|(_, table)| *table);
