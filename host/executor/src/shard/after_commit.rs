@@ -15,7 +15,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 use stepwell_asl::{
-    BranchId, Command, Doer, EventKind, StatesError, Status, TaskWork, Timestamp, Work, WorkId,
+    BranchId, Command, Doer, EventKind, StatesError, Status, TaskToken, TaskWork, Timestamp, Work, WorkId,
 };
 use stepwell_store::{ExecutionId, StoreError};
 use tokio::time::Instant;
@@ -264,7 +264,9 @@ impl Shard {
         }
         let Some(live) = self.live.get_mut(&id) else { return };
         let (work, doer) = (task.work, task.doer);
+        let token = (doer == Doer::Callback).then(|| TaskToken::issue(&live.execution.context, work));
         let request = TaskRequest {
+            task_token: token,
             execution_arn: live.execution_arn().to_owned(),
             state_name: task.state_name,
             resource: task.resource,
