@@ -168,14 +168,14 @@ def test_a_worker_that_waits_gets_what_is_scheduled_later(sfn, worker, machine, 
 def test_time_runs_out_from_when_a_worker_has_the_task(sfn, worker, machine, activity):
     caught = {"ErrorEquals": ["States.HeartbeatTimeout"], "Next": "Missed"}
     arn = machine(
-        T=task(activity, TimeoutSeconds=60, HeartbeatSeconds=1, Catch=[caught]), Missed={"Type": "Pass", "End": True}
+        T=task(activity, TimeoutSeconds=600, HeartbeatSeconds=6, Catch=[caught]), Missed={"Type": "Pass", "End": True}
     )
     execution = sfn.start_execution(stateMachineArn=arn)["executionArn"]
-    time.sleep(2)
+    time.sleep(7)
     assert sfn.describe_execution(executionArn=execution)["status"] == "RUNNING"
     token = worker.get_activity_task(activityArn=activity)["taskToken"]
-    for _ in range(4):
-        time.sleep(0.5)
+    for _ in range(8):
+        time.sleep(1)
         worker.send_task_heartbeat(taskToken=token)
     assert wait_for_end(sfn, execution)["status"] == "SUCCEEDED"
     assert "ActivityTimedOut" in types(sfn, execution)
