@@ -3,7 +3,8 @@
 //!
 //! Whatever strikes: an answer that was acknowledged is the only one and counts; a token has no second acknowledged answer,
 //! in later lives neither; a task whose worker never got it goes to another one; heartbeats keep their tasks alive over
-//! restarts. `STEPWELL_RUNS=n` makes so many runs, `STEPWELL_SEED=n` begins with that seed.
+//! restarts. `STEPWELL_RUNS=n` makes so many runs, `STEPWELL_SEED=n` begins with that seed;
+//! `STEPWELL_CALLBACKS=10000 STEPWELL_WORKERS=1000` makes the crowd as large as it was asked for.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic anywhere, also outside of its test function")]
 
@@ -12,6 +13,7 @@
 mod world;
 
 use async_trait::async_trait;
+use futures_util::{StreamExt as _, stream};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -34,6 +36,8 @@ const EXECUTIONS: u64 = 12;
 const LIVES: u64 = 400;
 const ROUNDS: usize = 600;
 const WORKERS: u64 = 5;
+const CROWD_ROUNDS: usize = 3_000;
+const STARTS_AT_ONCE: usize = 500;
 const SURE: &str = "arn:aws:states:us-east-1:123456789012:activity:sure";
 const DEADLY: &str = "arn:aws:states:us-east-1:123456789012:activity:deadly";
 
@@ -207,9 +211,9 @@ async fn prepare(backend: &Arc<MemoryBackend>, machine: String) -> Store {
 }
 
 /// How many executions have ended, in the store.
-async fn ended(truth: &Store) -> u64 {
+async fn ended(truth: &Store, executions: u64) -> u64 {
     let mut ended = 0;
-    for number in 0..EXECUTIONS {
+    for number in 0..executions {
         let Some(id) = truth.execution_id(&arn(&number.to_string())).await.unwrap() else { continue };
         ended += u64::from(!truth.standing(id).await.unwrap().unwrap().is_running());
     }
@@ -231,7 +235,7 @@ async fn live(executor: &Executor, outside: &Arc<Outside>, backend: &FaultBacken
         while let Some(failed) = actors.try_join_next() {
             failed.unwrap();
         }
-        if ended(truth).await == EXECUTIONS {
+        if ended(truth, EXECUTIONS).await == EXECUTIONS {
             return true;
         }
         if backend.crashed() {
@@ -285,17 +289,17 @@ async fn simulate(seed: u64) {
         }
         backend = shared.restart().await;
     }
-    check(&truth, &outside).await;
+    check(&truth, &outside, EXECUTIONS).await;
     let records = stepwell_store::check_records(memory, &mut |_| {}).await.unwrap();
     assert!(records.is_sound(), "{:?}", records.examples);
 }
 
 /// Every task was finished once, with an answer that was sent for it; whatever was acknowledged is there.
-async fn check(truth: &Store, outside: &Outside) {
+async fn check(truth: &Store, outside: &Outside, executions: u64) {
     let (sent, acknowledged) =
         (outside.sent.lock().unwrap().clone(), outside.acknowledged.lock().unwrap().clone());
     let mut outputs = BTreeMap::new();
-    for number in 0..EXECUTIONS {
+    for number in 0..executions {
         let arn = arn(&number.to_string());
         let id = truth.execution_id(&arn).await.unwrap().unwrap();
         let standing = truth.standing(id).await.unwrap().unwrap();
@@ -344,6 +348,50 @@ fn no_task_is_lost_and_none_is_finished_twice_whatever_strikes() {
     for seed in first..first + number("STEPWELL_RUNS").unwrap_or(RUNS) {
         run(seed, async move { simulate(seed).await });
     }
+}
+
+/// Many callbacks and tasks wait at once, and workers come and go at random: each task is finished once.
+async fn crowd(executions: u64, workers: u64) {
+    let memory = Arc::new(MemoryBackend::new());
+    let truth = prepare(&memory, definition()).await;
+    let clock: Arc<dyn Clock> = Arc::new(Paused(Instant::now()));
+    let outside = Outside::seeded(executions);
+    let executor = open(&truth, &outside, &clock, 1);
+    let starts = stream::iter(0..executions).map(|number| {
+        let executor = executor.clone();
+        async move { executor.start(request("m", &number.to_string(), number)).await.unwrap() }
+    });
+    starts.buffer_unordered(STARTS_AT_ONCE).collect::<Vec<_>>().await;
+    let mut actors = JoinSet::new();
+    for number in 0..workers {
+        let activity = if number % 2 == 0 { SURE } else { DEADLY };
+        actors.spawn(work(Arc::clone(&outside), executor.clone(), activity));
+    }
+    let mut answered = 0;
+    for _ in 0..CROWD_ROUNDS {
+        sleep(Duration::from_millis(500)).await;
+        let tokens = outside.tokens.lock().unwrap()[answered..].to_vec();
+        answered += tokens.len();
+        // Everybody answers twice, and one of the two too late.
+        let answers =
+            stream::iter(tokens.iter().chain(&tokens)).map(|token| outside.answer(&executor, token));
+        answers.buffer_unordered(STARTS_AT_ONCE).collect::<()>().await;
+        while let Some(failed) = actors.try_join_next() {
+            failed.unwrap();
+        }
+        if ended(&truth, executions).await == executions {
+            executor.shut_down(Duration::ZERO).await;
+            return check(&truth, &outside, executions).await;
+        }
+    }
+    panic!("{} of {executions} have ended", ended(&truth, executions).await);
+}
+
+#[test]
+fn a_crowd_of_callbacks_and_workers_finishes_every_task_once() {
+    let (executions, workers) =
+        (number("STEPWELL_CALLBACKS").unwrap_or(1_000), number("STEPWELL_WORKERS").unwrap_or(100));
+    run(1, crowd(executions, workers));
 }
 
 /// A callback with heartbeats, in a store that outlives its executors.
