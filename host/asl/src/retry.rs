@@ -139,7 +139,9 @@ pub(crate) fn parse_list<T>(
 
 /// What a Catcher puts into its ResultPath (specification, "Error output").
 fn error_output(error: &StatesError) -> Value {
-    json!({"Error": error.error, "Cause": error.cause.as_deref().unwrap_or_default()})
+    // Where an error has a name and no cause, that is empty; where somebody says neither, it is null (recorded).
+    let cause = error.cause.as_deref().or(error.error.as_ref().map(|_| ""));
+    json!({"Error": error.error, "Cause": cause})
 }
 
 fn error_equals(fields: &mut Fields<'_>) -> Option<Vec<String>> {

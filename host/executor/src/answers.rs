@@ -28,7 +28,8 @@ impl Executor {
     /// after a restart its time begins anew.
     pub async fn answer_task(&self, token: &TaskToken, answer: TaskAnswer) -> Result<(), AnswerError> {
         let arn = token.execution_arn();
-        let id = self.store.execution_id(arn).await?.ok_or(AnswerError::DoesNotExist)?;
+        // What names no execution cannot be told from what somebody made up.
+        let id = self.store.execution_id(arn).await?.ok_or(AnswerError::Forged)?;
         let standing = self.store.standing(id).await?.ok_or(AnswerError::DoesNotExist)?;
         if !token.is_genuine(&standing.context) {
             return Err(AnswerError::Forged);

@@ -121,10 +121,10 @@ pub enum WaitError {
 /// The answer to a task was refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AnswerError {
-    /// There is no such execution, or there is none any more.
+    /// Its execution is being removed.
     #[error("Task does not exist anymore")]
     DoesNotExist,
-    /// Its execution has not issued this token.
+    /// No execution that is there has issued this token.
     #[error("Invalid token")]
     Forged,
     /// The task has ended: by another answer, by time, or with its execution.

@@ -24,6 +24,8 @@ pub struct TaskRequest {
     pub deadline: Option<Timestamp>,
     /// As of when names stand for what they stand for: the execution's start, or its last redrive. None: now.
     pub pinned_at: Option<Timestamp>,
+    /// What ends the task beside its result, where the resource gives a token away.
+    pub task_token: Option<String>,
 }
 
 /// How a task ended.

@@ -69,7 +69,7 @@ impl Functions for SandboxFunctions {
                 state_name: call.state_name,
                 attempt: call.attempt,
                 idempotency_key: call.idempotency_key,
-                task_token: None,
+                task_token: call.task_token.clone(),
             },
             grants: Arc::clone(&resolved.grants),
             queue: Arc::from(call.queue.as_str()),
@@ -180,6 +180,7 @@ mod tests {
 
     fn call() -> FunctionCall {
         FunctionCall {
+            task_token: None,
             name: "m".into(),
             qualifier: None,
             payload: "{}".into(),

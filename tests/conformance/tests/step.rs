@@ -101,6 +101,7 @@ fn fire(timers: &mut BTreeMap<WorkId, Timestamp>, now: &mut Timestamp) -> Option
 
 fn request(task: stepwell_asl::TaskWork, execution: &Execution) -> TaskRequest {
     TaskRequest {
+        task_token: None,
         execution_arn: execution.context.execution_arn.clone(),
         state_name: task.state_name,
         resource: task.resource,

@@ -204,6 +204,7 @@ impl Run {
 
     fn begin_task(&mut self, task: TaskWork, late: Duration) {
         let request = TaskRequest {
+            task_token: None,
             execution_arn: self.execution.context.execution_arn.clone(),
             state_name: task.state_name,
             resource: task.resource,

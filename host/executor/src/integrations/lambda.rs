@@ -33,6 +33,8 @@ pub struct FunctionCall {
     pub attempt: u32,
     /// The same for every run of this attempt.
     pub idempotency_key: String,
+    /// The token of the calling task, where it waits for that.
+    pub task_token: Option<String>,
     /// When the calling state's `TimeoutSeconds` runs out.
     pub deadline: Option<Timestamp>,
     /// As of when its name stands for what it stands for: the start of the calling execution. None: now.
@@ -118,6 +120,7 @@ impl Integration for Lambda {
             state_name: request.state_name,
             attempt: request.attempt,
             idempotency_key: request.idempotency_key,
+            task_token: request.task_token,
             deadline: request.deadline,
             pinned_at: request.pinned_at,
         };

@@ -15,7 +15,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 use stepwell_asl::{
-    BranchId, Command, Doer, EventKind, StatesError, Status, TaskWork, Timestamp, Work, WorkId,
+    BranchId, Command, Doer, EventKind, StatesError, Status, TaskToken, TaskWork, Timestamp, Work, WorkId,
 };
 use stepwell_store::{ExecutionId, StoreError};
 use tokio::time::Instant;
@@ -205,8 +205,12 @@ impl Shard {
         let owed: BTreeSet<WorkId> = pending.iter().map(work_id).collect();
         let running = live.tasks.keys().chain(live.timers.keys()).chain(live.offered.keys());
         let running: Vec<WorkId> = running.copied().collect();
-        for work in running.into_iter().filter(|work| !owed.contains(work)) {
-            self.cancel(id, work);
+        let running = running.into_iter().filter(|work| !owed.contains(work));
+        running.for_each(|work| self.cancel(id, work));
+        let runs_here: BTreeSet<WorkId> = pending.iter().filter_map(runs_here).collect();
+        if let Some(live) = self.live.get_mut(&id) {
+            // A failed commit that was stored all the same may have said that others do it now.
+            live.tasks.retain(|work, _| runs_here.contains(work));
         }
         for work in pending {
             let runs = match &work {
@@ -264,7 +268,9 @@ impl Shard {
         }
         let Some(live) = self.live.get_mut(&id) else { return };
         let (work, doer) = (task.work, task.doer);
+        let token = (doer == Doer::Callback).then(|| TaskToken::issue(&live.execution.context, work));
         let request = TaskRequest {
+            task_token: token,
             execution_arn: live.execution_arn().to_owned(),
             state_name: task.state_name,
             resource: task.resource,
@@ -366,5 +372,13 @@ fn work_id(work: &Work) -> WorkId {
     match work {
         Work::Task(task) => task.work,
         Work::Timer { work, .. } | Work::Continue { work } => *work,
+    }
+}
+
+/// The work if it is a task that something runs for in this process, and not one that waits for a worker.
+fn runs_here(work: &Work) -> Option<WorkId> {
+    match work {
+        Work::Task(task) => (!matches!(task.doer, Doer::Worker { scheduled: true, .. })).then_some(task.work),
+        Work::Timer { .. } | Work::Continue { .. } => None,
     }
 }

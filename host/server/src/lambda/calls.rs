@@ -104,6 +104,7 @@ fn described(error: &FunctionError) -> &str {
 
 fn function_call(wish: Wish, attempt: u32) -> FunctionCall {
     FunctionCall {
+        task_token: None,
         name: wish.target.name,
         qualifier: wish.target.qualifier,
         payload: wish.payload,

@@ -78,6 +78,7 @@ async fn run_task(server: &Server, test: &Test, task: Scheduled) -> Result<Value
     let wanted = task.timeout_seconds.map(Duration::from_secs);
     let time = wanted.map_or(limits::STATE_TEST_TIME, |wanted| wanted.min(limits::STATE_TEST_TIME));
     let request = TaskRequest {
+        task_token: None,
         execution_arn: test.execution_arn.clone(),
         state_name: test.state.name().to_owned(),
         resource: test.state.resource().map(Resource::as_str).unwrap_or_default().to_owned(),
