@@ -57,10 +57,6 @@ PENDING = {
 # Errors of operations that are there, which a later release gives.
 PENDING_ERRORS = {
     ("CreateStateMachine", "InvalidArn"),
-    ("CreateStateMachine", "StateMachineDeleting"),
-    ("CreateStateMachine", "TooManyTags"),
-    ("StartExecution", "StateMachineDeleting"),
-    ("UpdateStateMachine", "StateMachineDeleting"),
 }
 # What resources need and later releases bring: answered with these codes.
 NOT_YET = {"UnknownOperationException", "StateMachineTypeNotSupported"}

@@ -40,6 +40,8 @@ CANNOT_OCCUR_HERE = {
     ("DeleteStateMachineAlias", "ConflictException"): "changes of an alias are made one after the other",
     ("CreateStateMachineAlias", "InvalidName"): "the model has a pattern for the name: ValidationException comes first",
     ("CreateStateMachine", "StateMachineTypeNotSupported"): "both types are supported",
+    ("StartSyncExecution", "StateMachineDeleting"): "no execution holds an Express machine: it is gone at once",
+    ("UpdateStateMachineAlias", "StateMachineDeleting"): "aliases are gone as soon as their machine is being deleted",
     ("CreateActivity", "ActivityAlreadyExists"): "a second call differs from the first by its key only",
 }
 
@@ -159,7 +161,6 @@ PROVOKED: dict[tuple[str, str], object] = {
     **_bad_arn("StartSyncExecution", "stateMachineArn"),
     ("StartSyncExecution", "InvalidExecutionInput"): _member("input", "{"),
     ("StartSyncExecution", "InvalidName"): _member("name", "a b"),
-    ("StartSyncExecution", "StateMachineDeleting"): _member("stateMachineArn", World.deleting_express),
     ("StartSyncExecution", "StateMachineDoesNotExist"): _member("stateMachineArn", NO_MACHINE),
     ("StartSyncExecution", "StateMachineTypeNotSupported"): _member("stateMachineArn", World.machine),
     **_bad_arn("StopExecution", "executionArn"),
@@ -190,7 +191,6 @@ PROVOKED: dict[tuple[str, str], object] = {
     **_bad_arn("UpdateStateMachineAlias", "stateMachineAliasArn"),
     ("UpdateStateMachineAlias", "ValidationException"): _member("description", LONG_DESCRIPTION),
     ("UpdateStateMachineAlias", "ResourceNotFound"): lambda world: {"stateMachineAliasArn": f"{world.machine()}:no"},
-    ("UpdateStateMachineAlias", "StateMachineDeleting"): _member("stateMachineAliasArn", World.deleting_alias),
     ("ValidateStateMachineDefinition", "ValidationException"): _member("maxResults", 101),
 }
 

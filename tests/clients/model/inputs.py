@@ -6,7 +6,12 @@ input, with the reason beside it.
 
 from __future__ import annotations
 
-from model.world import FAIL, PASS, ROLE_ARN, World
+import json
+
+from model.world import FAIL, PASS, World
+from stepwell_server import ACCOUNT, REGION, ROLE_ARN
+
+FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:echo"
 
 # Every member of these names, in every operation.
 ANYWHERE = {
@@ -62,11 +67,11 @@ OWN: dict[str, dict] = {
     "StopExecution": {"executionArn": World.execution},
     "TagResource": {"resourceArn": World.machine},
     "TestState": {
-        "definition": lambda _: '{"Type": "Pass", "End": true}',
+        "definition": lambda _: json.dumps({"Type": "Task", "Resource": FUNCTION, "End": True}),
+        "mock": lambda _: {"result": '{"b": 2}'},
         "variables": lambda _: '{"x": 1}',
         "context": lambda _: '{"Execution": {"Name": "e"}}',
-        # These four belong to states with a mock, or to HTTP tasks; the recorded cases have them.
-        "mock": None,
+        # These belong to states of some types only, or to a whole machine; the recorded cases have them.
         "stateConfiguration": None,
         "stateName": None,
         "revealSecrets": None,
@@ -87,4 +92,6 @@ ONE_OF = {
     "UpdateStateMachine": "definition",
     "UpdateStateMachineAlias": "description",
     "UpdateMapRun": "maxConcurrency",
+    # Or a role.
+    "TestState": "mock",
 }

@@ -73,21 +73,6 @@ class World:
     def start(self, machine: str) -> str:
         return self._sfn.start_execution(stateMachineArn=machine)["executionArn"]
 
-    def deleting_express(self) -> str:
-        """Returns an Express machine that was deleted while one of its executions runs."""
-        arn = self.express(WAIT)
-        self.start(arn)
-        self._sfn.delete_state_machine(stateMachineArn=arn)
-        return arn
-
-    def deleting_alias(self) -> str:
-        """Returns an alias of a machine that is being deleted."""
-        machine = self.machine(WAIT)
-        alias = self.alias(self.version(machine))
-        self.start(machine)
-        self._sfn.delete_state_machine(stateMachineArn=machine)
-        return alias
-
     def execution(self, text: str = WAIT) -> str:
         return self.start(self.machine(text))
 
