@@ -27,33 +27,7 @@ DECLARED = [(operation, shape.name) for operation in OPERATIONS for shape in MOD
 IMPOSSIBLE = {pair for pair in DECLARED if pair[1] in errors.CANNOT_OCCUR or pair in errors.CANNOT_OCCUR_HERE}
 
 # Operations of later releases. A call that is refused as unknown must be of these.
-PENDING = {
-    "CreateActivity",
-    "CreateStateMachineAlias",
-    "DeleteActivity",
-    "DeleteStateMachineAlias",
-    "DeleteStateMachineVersion",
-    "DescribeActivity",
-    "DescribeMapRun",
-    "DescribeStateMachineAlias",
-    "GetActivityTask",
-    "ListActivities",
-    "ListMapRuns",
-    "ListStateMachineAliases",
-    "ListStateMachineVersions",
-    "ListTagsForResource",
-    "PublishStateMachineVersion",
-    "RedriveExecution",
-    "SendTaskFailure",
-    "SendTaskHeartbeat",
-    "SendTaskSuccess",
-    "StartSyncExecution",
-    "TagResource",
-    "TestState",
-    "UntagResource",
-    "UpdateMapRun",
-    "UpdateStateMachineAlias",
-}
+PENDING = {"DescribeMapRun", "ListMapRuns", "RedriveExecution", "UpdateMapRun"}
 # Errors of operations that are there, which a later release gives.
 PENDING_ERRORS = {
     ("CreateStateMachine", "InvalidArn"),
