@@ -5,7 +5,7 @@ Errors that cannot occur are listed with the reason. An error that is in neither
 
 from __future__ import annotations
 
-from model.world import ARN, FAIL, PASS, World
+from model.world import ARN, FAIL, NO_MAP_RUN, PASS, World
 
 NO_ARN = "arn-of-nothing"
 NO_ACTIVITY = f"{ARN}:activity:missing"
@@ -13,7 +13,6 @@ NO_EXECUTION = f"{ARN}:execution:missing:missing"
 NO_MACHINE = f"{ARN}:stateMachine:missing"
 NO_ALIAS = f"{NO_MACHINE}:alias"
 NO_VERSION = f"{NO_MACHINE}:1"
-NO_MAP_RUN = f"{ARN}:mapRun:missing/label:00000000-0000-4000-8000-000000000000"
 FORGED_PAGE = {"nextToken": "forged"}
 TAGS_TOO_MANY = [{"key": f"key-{index}", "value": "v"} for index in range(51)]
 LONG_DESCRIPTION = "x" * 257

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 
-from model.world import FAIL, PASS, World
+from model.world import FAIL, NO_MAP_RUN, PASS, World
 from stepwell_server import ACCOUNT, REGION, ROLE_ARN
 
 FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:echo"
@@ -33,6 +33,9 @@ def _routing(version: str) -> list:
     return [{"stateMachineVersionArn": version, "weight": 100}]
 
 
+# Operations on what no release can make yet: the error that they answer valid inputs with.
+NOTHING_THERE = {"DescribeMapRun": "ResourceNotFound", "UpdateMapRun": "ResourceNotFound"}
+
 OWN: dict[str, dict] = {
     "CreateStateMachineAlias": {"routingConfiguration": lambda world: _routing(world.version())},
     "DeleteActivity": {"activityArn": World.activity},
@@ -41,7 +44,7 @@ OWN: dict[str, dict] = {
     "DeleteStateMachineVersion": {"stateMachineVersionArn": World.version},
     "DescribeActivity": {"activityArn": World.activity},
     "DescribeExecution": {"executionArn": World.ended},
-    "DescribeMapRun": {"mapRunArn": lambda world: world.map_run()},
+    "DescribeMapRun": {"mapRunArn": lambda _: NO_MAP_RUN},
     "DescribeStateMachine": {"stateMachineArn": World.machine},
     "DescribeStateMachineAlias": {"stateMachineAliasArn": World.alias},
     "DescribeStateMachineForExecution": {"executionArn": World.ended},
@@ -77,7 +80,7 @@ OWN: dict[str, dict] = {
         "revealSecrets": None,
     },
     "UntagResource": {"resourceArn": World.machine},
-    "UpdateMapRun": {"mapRunArn": lambda world: world.map_run()},
+    "UpdateMapRun": {"mapRunArn": lambda _: NO_MAP_RUN},
     "UpdateStateMachine": {"stateMachineArn": World.machine, "definition": lambda _: FAIL},
     "UpdateStateMachineAlias": {
         "stateMachineAliasArn": World.alias,

@@ -9,6 +9,8 @@ import uuid
 from stepwell_server import ACCOUNT, REGION, ROLE_ARN
 
 ARN = f"arn:aws:states:{REGION}:{ACCOUNT}"
+# There is none before Distributed Map.
+NO_MAP_RUN = f"{ARN}:mapRun:missing/label:00000000-0000-4000-8000-000000000000"
 LIMIT_SECONDS = 30
 PAUSE_SECONDS = 0.02
 
