@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import pytest
 
 import stepwell_server
-from fuzz.messages import call, message
+from fuzz.messages import beginnings, call, message
 
 SECONDS = float(os.environ.get("STEPWELL_FUZZ_SECONDS", "15"))
 SEED = os.environ.get("STEPWELL_FUZZ_SEED") or str(random.randrange(10**9))
@@ -121,6 +121,8 @@ def sent(port: Port, seed: str) -> str | None:
 
 def test_nothing_that_arrives_makes_the_server_fail(port):
     print(f"STEPWELL_FUZZ_SEED={SEED}")
+    for first in beginnings():
+        assert port.exchange(first).startswith(b"HTTP/1.1 200 ")
     port.check_alive()
     before = port.resident_bytes()
     deadline = time.monotonic() + SECONDS

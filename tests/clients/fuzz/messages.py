@@ -11,7 +11,15 @@ from collections.abc import Callable
 
 import botocore.session
 
-MODEL = botocore.session.Session().get_service_model("stepfunctions")
+SESSION = botocore.session.Session()
+MODEL = SESSION.get_service_model("stepfunctions")
+LOGS = SESSION.get_service_model("logs")
+# Operations of CloudWatch Logs that the server has.
+LOGS_OPERATIONS = (
+    "CreateLogGroup", "DeleteLogGroup", "DescribeLogGroups", "DescribeLogStreams", "FilterLogEvents", "GetLogEvents",
+    "ListTagsForResource", "PutRetentionPolicy",
+)  # fmt: skip
+ARN = "arn:aws:states:us-east-1:123456789012"
 MEBIBYTE = 1 << 20
 # Longest of the long things, so that a run of half a minute sends many messages.
 LARGE_BYTES = 3 * MEBIBYTE
@@ -36,8 +44,9 @@ def request(body: bytes, *headers: str, method: str = "POST", path: str = "/", l
 
 
 def call(operation: str, body: bytes, *headers: str, length: object = None) -> bytes:
-    """Returns a call of an operation of Step Functions."""
-    target = f"x-amz-target: AWSStepFunctions.{operation}"
+    """Returns a call of an operation of Step Functions, or of CloudWatch Logs."""
+    service = MODEL if operation in MODEL.operation_names else LOGS
+    target = f"x-amz-target: {service.metadata['targetPrefix']}.{operation}"
     return request(body, "content-type: application/x-amz-json-1.0", target, *headers, length=length)
 
 
@@ -63,12 +72,11 @@ def any_value(rng: random.Random, depth: int = 0):
     simple = [None, True, 0, -1, 2**63, -(2**63), 2**64, 1e308, 0.1, "", "x" * 300, "\u0000", "\ud800", "{}", "[]", "$.a"]
     names = ["name", "definition", "input", "StartAt", "States", "Type", "Next", "key", "value", "level", "weight"]
     texts = [
-        "arn:aws:states:us-east-1:123456789012:stateMachine:m",
-        "arn:aws:states:us-east-1:123456789012:execution:m:e",
-        "arn:aws:states:us-east-1:123456789012:stateMachine:m:1",
-        "arn:aws:states:::stateMachine:",
+        f"{ARN}:stateMachine:m", f"{ARN}:stateMachine:m:1", f"{ARN}:stateMachine:m:live", f"{ARN}:stateMachine:x",
+        f"{ARN}:execution:m:e", f"{ARN}:express:x:e:u", f"{ARN}:activity:a", f"{ARN}:mapRun:m/l:u", "m", "e", "live",
+        "arn:aws:states:::stateMachine:", '{"Type": "Pass", "End": true}', "arn:aws:logs:us-east-1:123456789012:log-group:g:*",
         '{"StartAt": "A", "States": {"A": {"Type": "Pass", "End": true}}}',
-    ]
+    ]  # fmt: skip
     kind = rng.randint(0, 5 if depth < 4 else 3)
     if kind <= 1:
         return rng.choice(simple)
@@ -81,8 +89,9 @@ def any_value(rng: random.Random, depth: int = 0):
 
 def members(rng: random.Random) -> bytes:
     """A call whose members are of the model, and whose values are anything."""
-    name = operation(rng)
-    shape = MODEL.operation_model(name).input_shape
+    logs = rng.random() < 0.15
+    name = rng.choice(LOGS_OPERATIONS) if logs else operation(rng)
+    shape = (LOGS if logs else MODEL).operation_model(name).input_shape
     chosen = [member for member in shape.members if member in shape.required_members or rng.random() < 0.3]
     body = {member: any_value(rng) for member in chosen}
     if name == "GetActivityTask":
@@ -197,6 +206,22 @@ MESSAGES: tuple[Callable[[random.Random], bytes], ...] = (
     noise, http2_noise, tls_hello, members, members, members, spoilt, spoilt, cut_off, bad_text, deep, headers, lengths,
     chunks, enormous, addresses, addresses,
 )  # fmt: skip
+
+
+def beginnings() -> list[bytes]:
+    """Returns calls that make what the messages name: machines, a version, an alias, an execution, an activity."""
+    machine = {"definition": '{"StartAt": "A", "States": {"A": {"Type": "Pass", "End": true}}}'}
+    machine["roleArn"] = "arn:aws:iam::123456789012:role/r"
+    routing = [{"stateMachineVersionArn": f"{ARN}:stateMachine:m:1", "weight": 100}]
+    calls = {
+        "CreateStateMachine": machine | {"name": "m", "publish": True},
+        "CreateStateMachineAlias": {"name": "live", "routingConfiguration": routing},
+        "StartExecution": {"stateMachineArn": f"{ARN}:stateMachine:m", "name": "e"},
+        "CreateActivity": {"name": "a"},
+        "CreateLogGroup": {"logGroupName": "g"},
+    }
+    express = call("CreateStateMachine", json.dumps(machine | {"name": "x", "type": "EXPRESS"}).encode())
+    return [express] + [call(name, json.dumps(body).encode()) for name, body in calls.items()]
 
 
 def message(seed: str) -> tuple[str, bytes]:

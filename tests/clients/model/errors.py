@@ -5,7 +5,7 @@ Errors that cannot occur are listed with the reason. An error that is in neither
 
 from __future__ import annotations
 
-from model.world import ARN, FAIL, PASS, World
+from model.world import ARN, FAIL, NO_MAP_RUN, PASS, World
 
 NO_ARN = "arn-of-nothing"
 NO_ACTIVITY = f"{ARN}:activity:missing"
@@ -13,7 +13,6 @@ NO_EXECUTION = f"{ARN}:execution:missing:missing"
 NO_MACHINE = f"{ARN}:stateMachine:missing"
 NO_ALIAS = f"{NO_MACHINE}:alias"
 NO_VERSION = f"{NO_MACHINE}:1"
-NO_MAP_RUN = f"{ARN}:mapRun:missing/label:00000000-0000-4000-8000-000000000000"
 FORGED_PAGE = {"nextToken": "forged"}
 TAGS_TOO_MANY = [{"key": f"key-{index}", "value": "v"} for index in range(51)]
 LONG_DESCRIPTION = "x" * 257
@@ -40,6 +39,8 @@ CANNOT_OCCUR_HERE = {
     ("DeleteStateMachineAlias", "ConflictException"): "changes of an alias are made one after the other",
     ("CreateStateMachineAlias", "InvalidName"): "the model has a pattern for the name: ValidationException comes first",
     ("CreateStateMachine", "StateMachineTypeNotSupported"): "both types are supported",
+    ("StartSyncExecution", "StateMachineDeleting"): "no execution holds an Express machine: it is gone at once",
+    ("UpdateStateMachineAlias", "StateMachineDeleting"): "aliases are gone as soon as their machine is being deleted",
     ("CreateActivity", "ActivityAlreadyExists"): "a second call differs from the first by its key only",
 }
 
@@ -159,7 +160,6 @@ PROVOKED: dict[tuple[str, str], object] = {
     **_bad_arn("StartSyncExecution", "stateMachineArn"),
     ("StartSyncExecution", "InvalidExecutionInput"): _member("input", "{"),
     ("StartSyncExecution", "InvalidName"): _member("name", "a b"),
-    ("StartSyncExecution", "StateMachineDeleting"): _member("stateMachineArn", World.deleting_express),
     ("StartSyncExecution", "StateMachineDoesNotExist"): _member("stateMachineArn", NO_MACHINE),
     ("StartSyncExecution", "StateMachineTypeNotSupported"): _member("stateMachineArn", World.machine),
     **_bad_arn("StopExecution", "executionArn"),
@@ -190,7 +190,6 @@ PROVOKED: dict[tuple[str, str], object] = {
     **_bad_arn("UpdateStateMachineAlias", "stateMachineAliasArn"),
     ("UpdateStateMachineAlias", "ValidationException"): _member("description", LONG_DESCRIPTION),
     ("UpdateStateMachineAlias", "ResourceNotFound"): lambda world: {"stateMachineAliasArn": f"{world.machine()}:no"},
-    ("UpdateStateMachineAlias", "StateMachineDeleting"): _member("stateMachineAliasArn", World.deleting_alias),
     ("ValidateStateMachineDefinition", "ValidationException"): _member("maxResults", 101),
 }
 

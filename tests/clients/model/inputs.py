@@ -6,7 +6,12 @@ input, with the reason beside it.
 
 from __future__ import annotations
 
-from model.world import FAIL, PASS, ROLE_ARN, World
+import json
+
+from model.world import FAIL, NO_MAP_RUN, PASS, World
+from stepwell_server import ACCOUNT, REGION, ROLE_ARN
+
+FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:echo"
 
 # Every member of these names, in every operation.
 ANYWHERE = {
@@ -28,6 +33,9 @@ def _routing(version: str) -> list:
     return [{"stateMachineVersionArn": version, "weight": 100}]
 
 
+# Operations on what no release can make yet: the error that they answer valid inputs with.
+NOTHING_THERE = {"DescribeMapRun": "ResourceNotFound", "UpdateMapRun": "ResourceNotFound"}
+
 OWN: dict[str, dict] = {
     "CreateStateMachineAlias": {"routingConfiguration": lambda world: _routing(world.version())},
     "DeleteActivity": {"activityArn": World.activity},
@@ -36,7 +44,7 @@ OWN: dict[str, dict] = {
     "DeleteStateMachineVersion": {"stateMachineVersionArn": World.version},
     "DescribeActivity": {"activityArn": World.activity},
     "DescribeExecution": {"executionArn": World.ended},
-    "DescribeMapRun": {"mapRunArn": lambda world: world.map_run()},
+    "DescribeMapRun": {"mapRunArn": lambda _: NO_MAP_RUN},
     "DescribeStateMachine": {"stateMachineArn": World.machine},
     "DescribeStateMachineAlias": {"stateMachineAliasArn": World.alias},
     "DescribeStateMachineForExecution": {"executionArn": World.ended},
@@ -62,17 +70,17 @@ OWN: dict[str, dict] = {
     "StopExecution": {"executionArn": World.execution},
     "TagResource": {"resourceArn": World.machine},
     "TestState": {
-        "definition": lambda _: '{"Type": "Pass", "End": true}',
+        "definition": lambda _: json.dumps({"Type": "Task", "Resource": FUNCTION, "End": True}),
+        "mock": lambda _: {"result": '{"b": 2}'},
         "variables": lambda _: '{"x": 1}',
-        # These belong to states with a mock, or to HTTP tasks; the recorded cases have them.
-        "context": None,
-        "mock": None,
+        "context": lambda _: '{"Execution": {"Name": "e"}}',
+        # These belong to states of some types only, or to a whole machine; the recorded cases have them.
         "stateConfiguration": None,
         "stateName": None,
         "revealSecrets": None,
     },
     "UntagResource": {"resourceArn": World.machine},
-    "UpdateMapRun": {"mapRunArn": lambda world: world.map_run()},
+    "UpdateMapRun": {"mapRunArn": lambda _: NO_MAP_RUN},
     "UpdateStateMachine": {"stateMachineArn": World.machine, "definition": lambda _: FAIL},
     "UpdateStateMachineAlias": {
         "stateMachineAliasArn": World.alias,
@@ -87,4 +95,6 @@ ONE_OF = {
     "UpdateStateMachine": "definition",
     "UpdateStateMachineAlias": "description",
     "UpdateMapRun": "maxConcurrency",
+    # Or a role.
+    "TestState": "mock",
 }

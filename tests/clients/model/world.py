@@ -9,6 +9,8 @@ import uuid
 from stepwell_server import ACCOUNT, REGION, ROLE_ARN
 
 ARN = f"arn:aws:states:{REGION}:{ACCOUNT}"
+# There is none before Distributed Map.
+NO_MAP_RUN = f"{ARN}:mapRun:missing/label:00000000-0000-4000-8000-000000000000"
 LIMIT_SECONDS = 30
 PAUSE_SECONDS = 0.02
 
@@ -72,21 +74,6 @@ class World:
 
     def start(self, machine: str) -> str:
         return self._sfn.start_execution(stateMachineArn=machine)["executionArn"]
-
-    def deleting_express(self) -> str:
-        """Returns an Express machine that was deleted while one of its executions runs."""
-        arn = self.express(WAIT)
-        self.start(arn)
-        self._sfn.delete_state_machine(stateMachineArn=arn)
-        return arn
-
-    def deleting_alias(self) -> str:
-        """Returns an alias of a machine that is being deleted."""
-        machine = self.machine(WAIT)
-        alias = self.alias(self.version(machine))
-        self.start(machine)
-        self._sfn.delete_state_machine(stateMachineArn=machine)
-        return alias
 
     def execution(self, text: str = WAIT) -> str:
         return self.start(self.machine(text))

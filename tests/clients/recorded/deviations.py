@@ -7,15 +7,10 @@ an entry is removed when what it names is there.
 from __future__ import annotations
 
 # Areas whose operations are not all there yet.
-PENDING: dict[str, str] = {
-    "api_activities": "activities",
-    "api_express": "Express",
-    "express": "Express, log groups",
-}
+PENDING: dict[str, str] = {}
 
 # End of a case's name: why the server answers something else.
 DEVIATIONS: dict[str, str] = {
-    "TestSnfApiLogs::test_update_logging_configuration": "the recording has another name in place of its log group's",
     "[MAP_STATE_REFERENCE_IN_ITEM_SELECTOR]": "it needs Distributed Map, which a later release brings",
 }
 
