@@ -296,11 +296,12 @@ impl Execution {
 
     fn task_work(&self, branch: &Branch, task: &PendingTask) -> TaskWork {
         let arn = &self.context.execution_arn;
-        let mut idempotency_key = format!("{arn}#{}#{}", branch.entered_event_id, task.attempt);
-        if let Some(Redrive { count, .. }) = self.progress.redrive {
+        let attempt = format!("{arn}#{}#{}", branch.entered_event_id, task.attempt);
+        let idempotency_key = match self.progress.redrive {
             // A state that a redrive begins again is not entered again, and its attempts are counted anew.
-            idempotency_key.push_str(&format!("#{count}"));
-        }
+            Some(Redrive { count, .. }) => format!("{attempt}#{count}"),
+            None => attempt,
+        };
         TaskWork {
             work: task.work,
             resource: task.resource.clone(),

@@ -111,6 +111,7 @@ impl Workflow for Redriven {
         let (mut entered, mut results) = (BTreeMap::new(), BTreeMap::new());
         let (mut ends, mut redrives, mut iterations) = (0, 0, 0);
         for event in history {
+            #[allow(clippy::wildcard_enum_match_arm)] // only these are counted
             match &event.details {
                 HistoryDetails::StateEntered { name, .. } => *entered.entry(name.as_str()).or_insert(0) += 1,
                 HistoryDetails::LambdaFunctionSucceeded { output } => {
