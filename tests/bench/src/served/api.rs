@@ -114,11 +114,14 @@ impl Api {
         Ok(serde_json::from_slice::<Started>(&body)?.execution_arn)
     }
 
-    /// Runs an Express execution and returns how it ended.
-    pub async fn run(&mut self, machine: &str, name: &str, input: &str) -> anyhow::Result<Execution> {
-        let start = Start { state_machine_arn: machine, name, input };
-        let body = self.call("AWSStepFunctions.StartSyncExecution", &start).await?;
-        Ok(serde_json::from_slice(&body)?)
+    /// The body of a request that starts an execution.
+    pub fn start_body(machine: &str, name: &str, input: &str) -> anyhow::Result<Bytes> {
+        Ok(Bytes::from(serde_json::to_vec(&Start { state_machine_arn: machine, name, input })?))
+    }
+
+    /// Runs an Express execution and returns the answer as it came.
+    pub async fn run(&mut self, body: &Bytes) -> anyhow::Result<Bytes> {
+        self.send("AWSStepFunctions.StartSyncExecution", body).await
     }
 
     /// Describes an execution.
@@ -253,6 +256,10 @@ impl Api {
     /// Calls an operation until the server has time for it.
     async fn call(&mut self, target: &'static str, input: &impl Serialize) -> anyhow::Result<Bytes> {
         let body = Bytes::from(serde_json::to_vec(input)?);
+        self.send(target, &body).await
+    }
+
+    async fn send(&mut self, target: &'static str, body: &Bytes) -> anyhow::Result<Bytes> {
         for _ in 0..REPEATS {
             let reply = self.connection.post(target, body.clone()).await?;
             if reply.status == StatusCode::OK {
