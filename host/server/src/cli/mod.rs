@@ -121,7 +121,7 @@ pub(crate) enum ColorChoice {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run the server
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
     /// The commands that talk to a server.
     #[command(flatten)]
     Client(ClientCommand),

@@ -51,7 +51,9 @@ fn started() -> D {
 fn spans(history: &[HistoryEvent]) -> Vec<Span> {
     let mut book = Book::new(&heard());
     let mut spans = Vec::new();
-    history.iter().for_each(|event| book.apply(event, &mut spans));
+    for event in history {
+        book.apply(event, &mut spans);
+    }
     spans
 }
 
@@ -162,9 +164,13 @@ fn reading_the_beginning_again_comes_to_the_same_rest() {
     let whole = spans(&history);
     let mut book = Book::new(&heard());
     let mut rest = Vec::new();
-    history[..2].iter().for_each(|event| book.apply(event, &mut Vec::new()));
+    for event in &history[..2] {
+        book.apply(event, &mut Vec::new());
+    }
     assert!(book.expects(3) && !book.expects(2));
-    history[2..].iter().for_each(|event| book.apply(event, &mut rest));
+    for event in &history[2..] {
+        book.apply(event, &mut rest);
+    }
     assert_eq!(rest, whole);
     assert!(book.has_ended());
 }
