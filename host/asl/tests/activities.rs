@@ -1,5 +1,7 @@
 //! Tasks that somebody outside does: activities and callbacks, their times, their events, their tokens.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic anywhere, also outside of its test function")]
+
 use serde_json::{Value, json};
 use stepwell_asl::jsonata::NoEvaluator;
 use stepwell_asl::{
@@ -65,7 +67,7 @@ impl Run {
 
     /// The types of the last events.
     fn last(&self, count: usize) -> Vec<String> {
-        self.history[self.history.len() - count..].iter().map(|event| event.type_name()).collect()
+        self.history[self.history.len() - count..].iter().map(HistoryEvent::type_name).collect()
     }
 
     /// When the task's timer is due, in seconds.

@@ -38,7 +38,7 @@ impl Executor {
             return Err(AnswerError::Closed);
         }
         let (reply, outcome) = oneshot::channel();
-        let answer = Answer { id, work: token.work(), answer, reply };
+        let answer = Answer { id, work: token.work(), says: answer, reply };
         let shard = self.shards.of(arn);
         shard.sender.try_send(Message::Answer(answer)).map_err(|_| AnswerError::Busy)?;
         outcome.await.unwrap_or(Err(AnswerError::ShuttingDown))

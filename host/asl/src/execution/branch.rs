@@ -59,6 +59,7 @@ pub enum Activity {
 }
 
 /// A scheduled task.
+#[allow(clippy::struct_excessive_bools)] // stored one by one, and added at the end
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PendingTask {
     /// The work that runs it.

@@ -97,9 +97,8 @@ impl Lambda {
 impl Integration for Lambda {
     fn runs(&self, resource: &Resource) -> bool {
         match resource {
-            Resource::Function { .. } => true,
-            // The executor itself hands their tasks out.
-            Resource::Activity { .. } => true,
+            // The executor itself hands the tasks of activities out.
+            Resource::Function { .. } | Resource::Activity { .. } => true,
             Resource::Integration { service, action, .. } => {
                 service == "lambda" && matches!(action.as_str(), "invoke" | "invoke.waitForTaskToken")
             }

@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 pub(crate) struct Answer {
     pub(crate) id: ExecutionId,
     pub(crate) work: WorkId,
-    pub(crate) answer: TaskAnswer,
+    pub(crate) says: TaskAnswer,
     pub(crate) reply: oneshot::Sender<Result<(), AnswerError>>,
 }
 
@@ -39,8 +39,8 @@ impl Shard {
             return;
         };
         let is_here = live.away.as_ref().is_none_or(|away| away.is_idle());
-        let Answer { work, answer, reply, .. } = answer;
-        let kind = match answer {
+        let Answer { work, says, reply, .. } = answer;
+        let kind = match says {
             TaskAnswer::Succeeded(result) => EventKind::TaskSucceeded { work, result },
             TaskAnswer::Failed(error) => EventKind::TaskFailed { work, error },
             TaskAnswer::Heartbeat if is_here => {
