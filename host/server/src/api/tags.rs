@@ -121,18 +121,14 @@ pub(super) async fn change(
 /// Adds the condition that a resource is still the one that is there now.
 async fn require(server: &Server, resource: &str, changes: &mut Changes) -> Result<(), ApiError> {
     let missing = || ApiError::ResourceNotFound(resource.to_owned());
-    match arn::kind(resource, &["stateMachine", "activity"])? {
-        "stateMachine" => {
-            let (record, read) = machine::find(server, resource).await?.ok_or_else(missing)?;
-            changes.expect_machine(&record.arn, read);
-            Ok(())
-        }
-        _ => {
-            let (record, read) = server.store.activity(resource).await?.ok_or_else(missing)?;
-            changes.expect_activity(&record.arn, read);
-            Ok(())
-        }
+    if arn::kind(resource, &["stateMachine", "activity"])? == "activity" {
+        let (record, read) = server.store.activity(resource).await?.ok_or_else(missing)?;
+        changes.expect_activity(&record.arn, read);
+    } else {
+        let (record, read) = machine::find(server, resource).await?.ok_or_else(missing)?;
+        changes.expect_machine(&record.arn, read);
     }
+    Ok(())
 }
 
 #[cfg(test)]
