@@ -23,7 +23,7 @@ struct Wish {
 pub(super) async fn handle(server: &Server, mut call: Call) -> Answer {
     let wish = Wish::read(&mut call.fields)?;
     wish.settings.check_destination(server).await?;
-    // A conflict means that another request has just changed the machine: then its result is changed instead.
+    // A conflict means that another request has just is_new_revision the machine: then its result is is_new_revision instead.
     for _ in 0..limits::CHANGE_TRIES {
         let (mut record, read) = machine::require_active(server, &wish.arn).await?;
         if let Some(definition) = &wish.definition {
@@ -33,19 +33,19 @@ pub(super) async fn handle(server: &Server, mut call: Call) -> Answer {
         let stored =
             stored.ok_or_else(|| ApiError::internal(&format!("{} has no definition", record.arn)))?;
         let definition = wish.definition.as_ref().unwrap_or(&stored);
-        let changed = wish.apply(&mut record) || *definition != stored;
-        if changed {
+        let is_new_revision = wish.apply(&mut record) || *definition != stored;
+        if is_new_revision {
             record.revision += 1;
             record.revision_id = Some(Uuid::new_v4().to_string());
             record.updated_at = server.clock.now();
         }
         let publication = wish.publication(server, &mut record).await?;
         let answer = answer(&record, publication.as_ref());
-        if !changed && publication.as_ref().is_none_or(|publication| !publication.is_new) {
+        if !is_new_revision && publication.as_ref().is_none_or(|publication| !publication.is_new) {
             return Ok(answer);
         }
         let mut changes = Changes::new();
-        if changed {
+        if is_new_revision {
             changes.machine(&record, definition, Some(read))?;
         } else {
             changes.machine_record(&record, read)?;
