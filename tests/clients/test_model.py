@@ -29,9 +29,7 @@ IMPOSSIBLE = {pair for pair in DECLARED if pair[1] in errors.CANNOT_OCCUR or pai
 # Operations of later releases. A call that is refused as unknown must be of these.
 PENDING: set[str] = set()
 # Errors of operations that are there, which a later release gives.
-PENDING_ERRORS = {
-    ("CreateStateMachine", "InvalidArn"),
-}
+PENDING_ERRORS: set[tuple[str, str]] = set()
 # What resources need and later releases bring: answered with these codes.
 NOT_YET = {"UnknownOperationException", "StateMachineTypeNotSupported"}
 # Lengths of payloads: bounds that the operator sets (`--payload-limit-kib`), refused by errors of their own.

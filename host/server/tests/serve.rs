@@ -91,7 +91,7 @@ fn sled(directory: &Path) -> String {
 fn waiting_machine(seconds: u64) -> Value {
     let definition =
         json!({"StartAt": "A", "States": {"A": {"Type": "Wait", "Seconds": seconds, "End": true}}});
-    json!({"name": "m", "definition": definition.to_string(), "roleArn": "r"})
+    json!({"name": "m", "definition": definition.to_string(), "roleArn": "arn:aws:iam::123456789012:role/r"})
 }
 
 #[test]

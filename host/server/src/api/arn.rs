@@ -97,6 +97,11 @@ pub(crate) fn check_execution_arn(text: &str) -> Result<(), ApiError> {
     }
 }
 
+/// Checks the ARN of a role. Whether there is such a role is nobody's business here. Errors: `InvalidArn`.
+pub(crate) fn check_role_arn(text: &str) -> Result<(), ApiError> {
+    if text.starts_with("arn:") { Ok(()) } else { Err(invalid(text)) }
+}
+
 /// Checks the ARN of an activity. Errors: `InvalidArn`.
 pub(crate) fn check_activity_arn(text: &str) -> Result<(), ApiError> {
     match resource(text, "activity")? {

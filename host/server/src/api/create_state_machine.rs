@@ -64,6 +64,7 @@ impl Wish {
         };
         fields.check()?;
         check_name(&wish.name)?;
+        arn::check_role_arn(&wish.role_arn)?;
         wish.settings.check()?;
         tags::check(&arn::machine_arn(&server.identity, &wish.name), &wish.tags)?;
         definition::check(server, &wish.definition, wish.machine_type == machine::EXPRESS)?;

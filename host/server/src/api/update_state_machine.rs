@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use stepwell_store::{Changes, MachineRecord, StoreError};
 use uuid::Uuid;
 
-use super::arn::MachineArn;
+use super::arn::{MachineArn, check_role_arn};
 use super::constraints::Fields;
 use super::error::ApiError;
 use super::machine_settings::MachineSettings;
@@ -70,6 +70,7 @@ impl Wish {
         let settings = MachineSettings::read(fields);
         fields.check()?;
         let arn = MachineArn::parse(&arn)?.without_label()?;
+        role_arn.as_deref().map_or(Ok(()), check_role_arn)?;
         settings.check()?;
         if definition.is_none() && role_arn.is_none() && !settings.are_mentioned() {
             return Err(ApiError::MissingRequiredParameter);

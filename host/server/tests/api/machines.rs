@@ -248,22 +248,26 @@ fn a_wrong_update_changes_nothing() {
             "INVALID_JSON_DESCRIPTION",
         ),
         (
-            json!({"stateMachineArn": arn("m"), "roleArn": "r", "versionDescription": "v"}),
+            json!({"stateMachineArn": arn("m"), "roleArn": role(), "versionDescription": "v"}),
             "ValidationException",
             "Version description can only be set when publish is true",
         ),
         (
-            json!({"stateMachineArn": "m", "roleArn": "r"}),
+            json!({"stateMachineArn": "m", "roleArn": role()}),
             "InvalidArn",
             "Invalid Arn: 'Invalid ARN prefix: m'",
         ),
-        (json!({"stateMachineArn": arn("x"), "roleArn": "r"}), "StateMachineDoesNotExist", "stateMachine:x'"),
         (
-            json!({"stateMachineArn": arn("m:1"), "roleArn": "r"}),
+            json!({"stateMachineArn": arn("x"), "roleArn": role()}),
+            "StateMachineDoesNotExist",
+            "stateMachine:x'",
+        ),
+        (
+            json!({"stateMachineArn": arn("m:1"), "roleArn": role()}),
             "StateMachineDoesNotExist",
             "stateMachine:m:1'",
         ),
-        (json!({"stateMachineArn": arn("m/l"), "roleArn": "r"}), "ValidationException", "labelled"),
+        (json!({"stateMachineArn": arn("m/l"), "roleArn": role()}), "ValidationException", "labelled"),
     ] {
         let (found, text) = server.refused("UpdateStateMachine", &input);
         assert_eq!(found, code, "{input}: {text}");
@@ -278,7 +282,7 @@ fn updates_at_the_same_time_all_count() {
     server.ok("CreateStateMachine", &create("m", &json!({})));
     let mut revisions: Vec<String> = thread::scope(|scope| {
         let update = |number: usize| {
-            let input = json!({"stateMachineArn": arn("m"), "roleArn": format!("role-{number}")});
+            let input = json!({"stateMachineArn": arn("m"), "roleArn": format!("{}-{number}", role())});
             let server = &server;
             scope.spawn(move || server.ok("UpdateStateMachine", &input).text("revisionId"))
         };

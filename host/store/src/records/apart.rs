@@ -17,6 +17,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The first half of a text's SHA-256.
 pub(super) type TextId = [u8; 16];
 
+/// Long texts of one record, each with its id.
+pub(super) type TextsApart = Vec<(TextId, String)>;
+
 /// The id of a text.
 pub(super) fn text_id(text: &str) -> TextId {
     let digest = Sha256::digest(text);
@@ -29,12 +32,7 @@ pub(super) struct Written(BTreeSet<TextId>);
 
 impl Written {
     /// Adds the texts of a record that are not stored yet; the bytes of those that are.
-    pub(super) fn put(
-        &mut self,
-        changes: &mut Changes,
-        id: ExecutionId,
-        texts: Vec<(TextId, String)>,
-    ) -> usize {
+    pub(super) fn put(&mut self, changes: &mut Changes, id: ExecutionId, texts: TextsApart) -> usize {
         let mut spared = 0;
         for (text_id, text) in texts {
             if self.0.len() >= limits::TEXTS_KNOWN {

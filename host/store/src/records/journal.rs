@@ -5,7 +5,7 @@
 //! the next input, the execution's own input) is stored once, and a long one apart from it ([`super::apart`]). Fields are
 //! only ever added at the end, with a default. A record must never refer to another one.
 
-use super::apart::{TextId, text_id};
+use super::apart::{TextId, TextsApart, text_id};
 use super::execution::{ExecutionId, StartRecord};
 use super::space;
 use super::store::decode;
@@ -98,7 +98,7 @@ impl Entry {
     }
 
     /// The stored form, and the long texts that are to be kept apart.
-    pub(super) fn encode(mut self) -> Result<(Vec<u8>, Vec<(TextId, String)>), StoreError> {
+    pub(super) fn encode(mut self) -> Result<(Vec<u8>, TextsApart), StoreError> {
         let apart = self.fold();
         let record =
             rmp_serde::to_vec(&self).map_err(|_| StoreError::Invalid("this transition cannot be encoded"))?;
@@ -106,7 +106,7 @@ impl Entry {
     }
 
     /// Puts marks in the place of texts that occur earlier in the record, and of those that are long. These come back.
-    fn fold(&mut self) -> Vec<(TextId, String)> {
+    fn fold(&mut self) -> TextsApart {
         let mut texts = Vec::new();
         self.texts(&mut |text| texts.push(std::mem::take(text)));
         let mut first = BTreeMap::new();

@@ -6,6 +6,7 @@ use stepwell_asl::test_state::StateTest;
 use stepwell_asl::{Quotas, StateType};
 
 use super::mock::Mock;
+use crate::api::arn::check_role_arn;
 use crate::api::constraints::Fields;
 use crate::api::error::ApiError;
 use crate::limits;
@@ -61,9 +62,7 @@ impl Wish {
                 "TestState does not support RevealSecrets when a mock is specified.",
             ));
         }
-        if let Some(role_arn) = role_arn.as_ref().filter(|role_arn| !role_arn.starts_with("arn:")) {
-            return Err(ApiError::InvalidArn(format!("Invalid ARN prefix: {role_arn}")));
-        }
+        role_arn.as_deref().map_or(Ok(()), check_role_arn)?;
         Ok(Wish {
             definition,
             state_name,
