@@ -57,7 +57,7 @@ pub fn main() -> ExitCode {
     let cli = cli::Cli::parse_from(arguments);
     match cli.command {
         cli::Command::Serve(args) => serve::run(&args),
-        cli::Command::Client(command) => cli::run(&cli.global, command),
+        cli::Command::Client(command) => cli::run(&cli.global, *command),
     }
 }
 

@@ -124,7 +124,7 @@ pub(crate) enum Command {
     Serve(Box<ServeArgs>),
     /// The commands that talk to a server.
     #[command(flatten)]
-    Client(ClientCommand),
+    Client(Box<ClientCommand>),
 }
 
 /// Every command but `serve`.

@@ -23,6 +23,6 @@ pub(crate) fn run(endpoint: &str, arguments: &[&str]) -> Ran {
     let Command::Client(command) = cli.command else { panic!("{arguments:?} is no client command") };
     let client = Client::new(&cli.global.endpoint, cli.global.verbose);
     let (mut output, captured) = Output::capture(cli.global.json);
-    let code = super::conclude(&client, &mut output, command);
+    let code = super::conclude(&client, &mut output, *command);
     Ran { standard: captured.standard(), diagnostic: captured.diagnostic(), code }
 }
