@@ -23,7 +23,7 @@ struct Wish {
 pub(super) async fn handle(server: &Server, mut call: Call) -> Answer {
     let wish = Wish::read(&mut call.fields)?;
     wish.settings.check_destination(server).await?;
-    // A conflict means that another request has just is_new_revision the machine: then its result is is_new_revision instead.
+    // A conflict means that another request has just changed the machine: then its result is changed instead.
     for _ in 0..limits::CHANGE_TRIES {
         let (mut record, read) = machine::require_active(server, &wish.arn).await?;
         if let Some(definition) = &wish.definition {
