@@ -18,7 +18,7 @@ fn a_full_disk_refuses_new_work_until_there_is_room() {
     for (operation, input) in [
         ("StartExecution", json!({"stateMachineArn": machine, "name": "e"})),
         ("CreateStateMachine", create.clone()),
-        ("UpdateStateMachine", json!({"stateMachineArn": machine, "roleArn": role()})),
+        ("UpdateStateMachine", json!({"stateMachineArn": machine, "roleArn": format!("{}-2", role())})),
     ] {
         let reply = server.call(operation, &input);
         assert_eq!((reply.status, reply.code()), (503, "ServiceUnavailable"), "{operation}");
