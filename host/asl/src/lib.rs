@@ -38,6 +38,7 @@ pub use execution::{
     Progress, Redrive, Remains, Rest, Status, TaskWork, Variables, Work, WorkId,
 };
 pub use history::{HistoryDetails, HistoryEvent, Request, StateType, TaskScheduled};
+pub use json_size::json_bytes;
 pub use limits::Quotas;
 pub use replay::{Diverged, Recorded, replay};
 pub use states::{Pattern, Resource};

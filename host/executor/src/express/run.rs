@@ -11,16 +11,14 @@ use crate::lane::{Home, Job};
 use crate::limits;
 use crate::observer::{Observed, Tally};
 use crate::quiescence::Guest;
-use serde::Serialize;
 use serde_json::Value;
-use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 use stepwell_asl::jsonata::NoEvaluator;
 use stepwell_asl::{
     Command, Event, EventKind, Execution, ExecutionContext, HistoryDetails, HistoryEvent, StateMachine,
-    Status, TaskWork, Timestamp, Transition, Work, WorkId, step,
+    Status, TaskWork, Timestamp, Transition, Work, WorkId, json_bytes, step,
 };
 use stepwell_store::{ExecutionId, Observation};
 use tokio::sync::oneshot;
@@ -294,22 +292,4 @@ fn recorded_bytes(history: &mut [HistoryEvent]) -> usize {
         event.details.payloads_mut(&mut |text| bytes += text.len());
     }
     bytes
-}
-
-/// Size of a value as JSON text.
-fn json_bytes<T: Serialize>(value: &T) -> usize {
-    struct Count(usize);
-    impl Write for Count {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0 += bytes.len();
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-    let mut count = Count(0);
-    // Counting cannot fail; what cannot be written counts as far as it got.
-    let _ = serde_json::to_writer(&mut count, value);
-    count.0
 }
