@@ -296,7 +296,9 @@ mod tests {
             quotas: Quotas::default(),
             version: None,
             alias: None,
+            test_case: None,
             token_key: crate::TokenKey::default(),
+            starter: None,
         };
         let execution = Execution::new(context, json!({"a": [1, {"b": null}], "Input": 2}));
         let branch = Branch {

@@ -35,7 +35,7 @@ pub use definition::{Diagnostic, DiagnosticCode, Severity, StateMachine};
 pub use event::{Event, EventKind};
 pub use execution::{
     Activity, Branch, BranchId, Changed, Command, Doer, Execution, ExecutionContext, Join, PendingTask,
-    Progress, Redrive, Remains, Rest, Status, TaskWork, Variables, Work, WorkId,
+    Progress, Redrive, Remains, Rest, Starter, Status, TaskWork, TestCase, Variables, Work, WorkId,
 };
 pub use history::{HistoryDetails, HistoryEvent, Request, StateType, TaskScheduled};
 pub use json_size::json_bytes;

@@ -41,7 +41,9 @@ impl Run {
             quotas: Quotas::default(),
             version: None,
             alias: None,
+            test_case: None,
             token_key: TokenKey::new([7; 16]),
+            starter: None,
         };
         let execution = Execution::new(context, json!({"seconds": 7}));
         let mut run = Run { machine, execution, history: Vec::new(), commands: Vec::new(), seconds: 0 };

@@ -29,7 +29,9 @@ fn run(definition: &Value, input: Value, quotas: Quotas) -> (Execution, Vec<Hist
         quotas,
         version: None,
         alias: None,
+        test_case: None,
         token_key: stepwell_asl::TokenKey::default(),
+        starter: None,
     };
     let mut execution = Execution::new(context, input);
     let (mut history, mut most, mut at) = (Vec::new(), 0, Timestamp(0));
@@ -52,7 +54,7 @@ fn run(definition: &Value, input: Value, quotas: Quotas) -> (Execution, Vec<Hist
                     events.push_back(EventKind::TimerFired { work });
                 }
                 Command::Dispatch(Work::Continue { work }) => events.push_back(EventKind::Continued { work }),
-                Command::Cancel(_) => {}
+                Command::Cancel(_) | Command::StopJob(_) => {}
             }
         }
     }

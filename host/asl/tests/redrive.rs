@@ -42,7 +42,9 @@ impl Run {
             quotas,
             version: None,
             alias: None,
+            test_case: None,
             token_key: TokenKey::default(),
+            starter: None,
         };
         let mut run = Run {
             machine: StateMachine::parse(&definition.to_string()).unwrap(),

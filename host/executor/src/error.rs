@@ -35,6 +35,12 @@ pub enum StartError {
     /// As many Express executions run as may, or hold as much.
     #[error("as many Express executions run as may at the same time, or hold as much; try again")]
     Full,
+    /// The account has as many open executions as it may have in this region.
+    #[error("as many executions are open as may be ({most}); some must end or be stopped first")]
+    TooManyOpen {
+        /// So many may be.
+        most: u64,
+    },
     /// A step of the execution panicked.
     #[error("the execution broke off")]
     Broken,
@@ -84,6 +90,12 @@ pub enum RedriveError {
     /// Its machine is gone, or about to be.
     #[error("State machine is in DELETING status")]
     MachineDeleting,
+    /// The account has as many open executions as it may have in this region.
+    #[error("as many executions are open as may be ({most}); some must end or be stopped first")]
+    TooManyOpen {
+        /// So many may be.
+        most: u64,
+    },
     /// Its history has no room for a redrive and an end after it.
     #[error("Execution history event limit exceeded")]
     HistoryFull,

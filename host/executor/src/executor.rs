@@ -1,38 +1,32 @@
-//! The executor: routes requests to shards, has what was open woken up, shuts down in good order.
+//! The executor: routes requests to shards, shuts down in good order.
+//!
+//! It must never decide for an execution: its shard does.
+
+mod open;
+mod shards;
 
 use crate::activities::Activities;
-use crate::alarm::Alarm;
-use crate::clock::Clock;
+use crate::allotment::Allotment;
 use crate::deletions::Deletions;
-use crate::endings::Endings;
-use crate::error::{ExecutorError, RedriveError, SkipError, StartError, StopError, WaitError};
-use crate::express::{Express, ExpressBounds, ExpressEnd, ExpressParts};
-use crate::expressions::Expressions;
-use crate::ids::Ids;
+use crate::endings::let_go;
+use crate::error::{RedriveError, SkipError, StartError, StopError, WaitError};
+use crate::express::{Express, ExpressBounds, ExpressEnd};
 use crate::integration::{Integration, TaskOutcome, TaskRequest};
-use crate::lane::Lane;
 use crate::limits;
-use crate::load::{Load, ShardLoad};
+use crate::load::Load;
 use crate::machines::Machines;
-use crate::observer::{NoObserver, Observer};
-use crate::quiescence::Quiescence;
 use crate::request::{StartRequest, Started};
-use crate::retention::Retention;
-use crate::revive::Reviver;
-use crate::shard::{Message, Parts, Redrive, Shard, Stop, Ties};
+use crate::shard::{Message, Redrive, Stop};
 use crate::skipper::Skipper;
-use crate::stall::Stall;
-use crate::virtual_clock::{Skipping, VirtualClock};
-use std::hash::{DefaultHasher, Hash, Hasher};
+pub(crate) use shards::Shards;
 use std::sync::Arc;
 use std::time::Duration;
 use stepwell_asl::{Diagnostic, Quotas, Resource, StateMachine, Timestamp};
 use stepwell_store::{ExecutionId, MachineId, MachineRecord, Store, StoreError};
-use tokio::sync::{Semaphore, mpsc, oneshot};
-use tracing::debug;
+use tokio::sync::oneshot;
 
 /// How an executor is set up.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct ExecutorConfig {
     /// Shards; each is a task of its own. At least 1.
     pub shards: usize,
@@ -47,6 +41,8 @@ pub struct ExecutorConfig {
     pub seed: Option<u64>,
     /// What Express executions may take.
     pub express: ExpressBounds,
+    /// How many executions may be open, not counting Express ones; filled with those that the store has.
+    pub open_executions: Allotment,
 }
 
 impl Default for ExecutorConfig {
@@ -59,6 +55,7 @@ impl Default for ExecutorConfig {
             retention: None,
             seed: None,
             express: ExpressBounds::default(),
+            open_executions: Allotment::unbounded(),
         }
     }
 }
@@ -77,139 +74,7 @@ pub struct Executor {
     deletions: Arc<Deletions>,
 }
 
-/// The shards, and who of them owns what.
-#[derive(Clone)]
-pub(crate) struct Shards(Arc<[ShardHandle]>);
-
-/// A shard as others see it.
-pub(crate) struct ShardHandle {
-    pub(crate) sender: mpsc::Sender<Message>,
-    /// Room for executions that are read back without anybody asking.
-    pub(crate) revivals: Arc<Semaphore>,
-    /// Who waits for the ends of its executions.
-    pub(crate) endings: Arc<Endings>,
-    /// Whether it gets its turns durable.
-    pub(crate) stall: Arc<Stall>,
-    /// What it has in memory.
-    pub(crate) load: Arc<ShardLoad>,
-}
-
-impl Shards {
-    /// The shard that owns an ARN. Only meaningful within this process: nothing of it is stored.
-    pub(crate) fn of(&self, execution_arn: &str) -> &ShardHandle {
-        let mut hasher = DefaultHasher::new();
-        execution_arn.hash(&mut hasher);
-        let shards = self.0.len() as u64;
-        let index = usize::try_from(hasher.finish() % shards).unwrap_or_default();
-        &self.0[index]
-    }
-
-    /// Whether they have all ended.
-    pub(crate) fn ended(&self) -> bool {
-        self.0.iter().all(|shard| shard.sender.is_closed())
-    }
-}
-
 impl Executor {
-    /// Starts the shards. What the store has open goes on by itself, and what somebody asks for first. Virtual time is
-    /// skipped as its clock says.
-    pub fn open(
-        store: Store,
-        integration: Arc<dyn Integration>,
-        expressions: Arc<dyn Expressions>,
-        clock: Arc<dyn Clock>,
-        config: ExecutorConfig,
-    ) -> Result<Executor, ExecutorError> {
-        Executor::open_observed(store, integration, expressions, clock, config, Arc::new(NoObserver))
-    }
-
-    /// The same, and has executions watched.
-    pub fn open_observed(
-        store: Store,
-        integration: Arc<dyn Integration>,
-        expressions: Arc<dyn Expressions>,
-        clock: Arc<dyn Clock>,
-        config: ExecutorConfig,
-        observer: Arc<dyn Observer>,
-    ) -> Result<Executor, ExecutorError> {
-        let machines = Arc::new(Machines::new(store.clone()));
-        let reviver = Reviver {
-            store: store.clone(),
-            machines: Arc::clone(&machines),
-            expressions: Arc::clone(&expressions),
-        };
-        let deletions = Arc::<Deletions>::default();
-        let activities = Arc::<Activities>::default();
-        let parts = Parts {
-            store: store.clone(),
-            reviver,
-            integration: Arc::clone(&integration),
-            activities: Arc::clone(&activities),
-            clock: Arc::clone(&clock),
-            lane: Arc::new(Lane::open(expressions)?),
-            ids: Arc::new(Ids::new(config.seed, &clock)),
-            quotas: config.quotas,
-            observer,
-            deletions: Arc::clone(&deletions),
-        };
-        let skipping = clock.as_virtual().map(VirtualClock::skipping);
-        let quiescence = if skipping.is_some() { Quiescence::watched() } else { Quiescence::default() };
-        let express = Express::open(ExpressParts {
-            store: store.clone(),
-            machines: Arc::clone(&machines),
-            integration: Arc::clone(&integration),
-            observer: Arc::clone(&parts.observer),
-            clock: Arc::clone(&clock),
-            lane: Arc::downgrade(&parts.lane),
-            ids: Arc::clone(&parts.ids),
-            quotas: config.quotas,
-            quiescence: quiescence.clone(),
-            bounds: config.express,
-        });
-        let shards = (0..config.shards.max(1)).map(|number| {
-            let (sender, inbox) = mpsc::channel(config.mailbox.max(1));
-            let (endings, stall) = (Arc::<Endings>::default(), Arc::<Stall>::default());
-            let load = Arc::<ShardLoad>::default();
-            let place = quiescence.place(number);
-            let ties = Ties {
-                endings: Arc::clone(&endings),
-                stall: Arc::clone(&stall),
-                load: Arc::clone(&load),
-                place,
-            };
-            tokio::spawn(Shard::new(parts.clone(), ties, sender.clone(), inbox).run());
-            ShardHandle { sender, revivals: Arc::new(Semaphore::new(limits::REVIVALS)), endings, stall, load }
-        });
-        let shards = Shards(shards.collect());
-        // The shards alone keep the lane: it ends with the last of them.
-        drop(parts);
-        if let Some(keep) = config.retention {
-            let clock = Arc::clone(&clock);
-            tokio::spawn(Retention { store: store.clone(), shards: shards.clone(), clock, keep }.run());
-        }
-        let recovery = quiescence.hold();
-        let skipper =
-            Skipper { quiescence: quiescence.clone(), store: store.clone(), clock: Arc::clone(&clock) };
-        let alarm = Alarm { store: store.clone(), shards: shards.clone(), clock, quiescence };
-        tokio::spawn(alarm.clone().recover(recovery));
-        tokio::spawn(alarm.ring());
-        if skipping == Some(Skipping::Auto) {
-            tokio::spawn(skipper.clone().run());
-        }
-        tokio::spawn(sweep_leftovers(store.clone()));
-        Ok(Executor {
-            store,
-            activities,
-            machines,
-            shards,
-            integration,
-            quotas: config.quotas,
-            skipper,
-            express,
-            deletions,
-        })
-    }
-
     /// What the shards have to do at this moment.
     pub fn load(&self) -> Load {
         let mut load = Load::default();
@@ -387,6 +252,7 @@ impl Executor {
             if standing.is_none_or(|standing| !standing.is_running()) {
                 return Ok(());
             }
+            let_go();
             waiter.told().await;
         }
     }
@@ -412,28 +278,6 @@ impl Executor {
         for answer in done {
             // An error means that the shard has already ended.
             let _ = answer.await;
-        }
-    }
-}
-
-/// Removes what the executions that ended in an earlier life have left in the store. Those of this life remove
-/// theirs themselves; that both may do it harms nothing.
-async fn sweep_leftovers(store: Store) {
-    loop {
-        let swept = async {
-            let page = store.leftovers(limits::LEFTOVERS_PAGE).await?;
-            for id in &page {
-                store.sweep(*id).await?;
-            }
-            Ok::<_, StoreError>(page.len())
-        };
-        match swept.await {
-            Ok(0) => return,
-            Ok(_) => {}
-            Err(failure) => {
-                debug!(%failure, "parts of ended executions stay until the next start");
-                return;
-            }
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! What is random about an execution follows from its id. It must never give one id twice.
 
-use crate::clock::Clock;
+use crate::clock::{Clock, SystemClock};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,8 +12,8 @@ use uuid::Uuid;
 
 /// Where ids come from.
 pub(crate) enum Ids {
-    /// The operating system's randomness and clock.
-    Random,
+    /// A generator of each thread, and the operating system's clock: nothing secret may follow from them.
+    Random { made: AtomicU64 },
     /// A seed and the executor's clock: the same run makes the same ids.
     Seeded { seed: u64, made: AtomicU64, clock: Arc<dyn Clock> },
 }
@@ -21,34 +21,37 @@ pub(crate) enum Ids {
 impl Ids {
     pub(crate) fn new(seed: Option<u64>, clock: &Arc<dyn Clock>) -> Ids {
         match seed {
-            None => Ids::Random,
+            None => Ids::Random { made: AtomicU64::new(0) },
             Some(seed) => Ids::Seeded { seed, made: AtomicU64::new(0), clock: Arc::clone(clock) },
         }
     }
 
     /// A new id.
     pub(crate) fn next(&self) -> ExecutionId {
-        let uuid = match self {
-            Ids::Random => Uuid::now_v7(),
+        let (number, random, now) = match self {
+            Ids::Random { made } => {
+                (made.fetch_add(1, Ordering::Relaxed), fastrand::u64(..), SystemClock.now())
+            }
             Ids::Seeded { seed, made, clock } => {
                 let number = made.fetch_add(1, Ordering::Relaxed);
                 let mut hasher = DefaultHasher::new();
                 (seed, number).hash(&mut hasher);
-                let milliseconds = u64::try_from(clock.now().0).unwrap_or_default();
-                // The number comes first, as in a random one: ids of one millisecond are in the order of their making.
-                let mut bytes = [0; 10];
-                bytes[..2].copy_from_slice(&number.to_be_bytes()[6..]);
-                bytes[2..].copy_from_slice(&hasher.finish().to_be_bytes());
-                uuid::Builder::from_unix_timestamp_millis(milliseconds, &bytes).into_uuid()
+                (number, hasher.finish(), clock.now())
             }
         };
-        ExecutionId(*uuid.as_bytes())
+        let milliseconds = u64::try_from(now.0).unwrap_or_default();
+        // The number comes first: ids of one millisecond are in the order of their making.
+        let mut bytes = [0; 10];
+        bytes[..2].copy_from_slice(&number.to_be_bytes()[6..]);
+        bytes[2..].copy_from_slice(&random.to_be_bytes());
+        let uuid = uuid::Builder::from_unix_timestamp_millis(milliseconds, &bytes).into_uuid();
+        ExecutionId(uuid.into_bytes())
     }
 
     /// The key of a new execution's task tokens. Ids are shown to clients, so it must not follow from one.
     pub(crate) fn token_key(&self, id: ExecutionId) -> TokenKey {
         match self {
-            Ids::Random => TokenKey::new(Uuid::new_v4().into_bytes()),
+            Ids::Random { .. } => TokenKey::new(Uuid::new_v4().into_bytes()),
             Ids::Seeded { seed, .. } => {
                 let half = |half: u8| {
                     let mut hasher = DefaultHasher::new();

@@ -8,6 +8,7 @@
 
 mod activities;
 mod alarm;
+mod allotment;
 mod answers;
 mod clock;
 mod deletions;
@@ -18,11 +19,11 @@ mod express;
 mod expressions;
 mod ids;
 mod integration;
-pub mod integrations;
 mod lane;
 pub mod limits;
 mod load;
 mod machines;
+mod map_run;
 mod observer;
 mod quiescence;
 mod request;
@@ -34,6 +35,7 @@ mod stall;
 mod virtual_clock;
 
 pub use activities::HandedTask;
+pub use allotment::{Allotment, Exhausted, Lot};
 pub use answers::TaskAnswer;
 pub use clock::{Clock, SystemClock};
 pub use error::{
@@ -44,6 +46,10 @@ pub use express::{ExpressBounds, ExpressEnd};
 pub use expressions::{Expressions, NoExpressions};
 pub use integration::{Integration, TaskOutcome, TaskRequest};
 pub use load::Load;
+pub use map_run::{
+    Item, ItemSource, ItemSources, NoItemSources, NoResultSinks, Read, ReadRequest, ResultKind, ResultRecord,
+    ResultSink, ResultSinks, SourceError, WriteRequest, Written,
+};
 pub use observer::{NoObserver, Observed, Observer, Tally};
 pub use request::{StartRequest, Started};
 pub use virtual_clock::{AdvanceError, Skipping, VirtualClock};

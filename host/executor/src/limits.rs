@@ -7,8 +7,13 @@ use stepwell_asl::Timestamp;
 pub const MAILBOX: usize = 4_096;
 /// How long a shard may try to make a turn durable before new starts are refused: a disk that is slow or full.
 pub const COMMIT_PATIENCE: Duration = Duration::from_secs(5);
-/// Requests that may wait for the ends of one shard's executions. Each takes some 100 bytes here.
-pub const WAITERS: usize = 4_096;
+/// Requests and tasks that may wait for the ends of one shard's executions. Each takes some 100 bytes here. A task may wait
+/// for as long as an execution lasts, and there are as many shards as processors: two of them must hold 10,000 and more.
+pub const WAITERS: usize = 65_536;
+/// Pause before a task that found no room among them asks again.
+pub const WAITERS_RETRY: Duration = Duration::from_secs(1);
+/// How long is tried to stop a job whose task was aborted.
+pub const STOP_JOB: Duration = Duration::from_mins(1);
 /// Executions of one shard that may be read back because somebody wants to stop them, or answers one
 /// of their tasks; more requests are refused.
 pub const REVIVALS_ASKED: usize = 1_024;
@@ -70,8 +75,6 @@ pub const START_TRIES: u32 = 4;
 pub const REDRIVE_TOKEN_KEPT: Duration = Duration::from_mins(15);
 /// Executions whose checkpoints are written in one commit when the server shuts down.
 pub const LAST_CHECKPOINTS: usize = 256;
-/// Last part of a call's log that `LogType: Tail` returns, in bytes (Lambda API).
-pub const LOG_TAIL_BYTES: usize = 4_096;
 /// Fewest threads for the steps of state machines that use JSONata; there is one for each processor.
 pub const FAST_THREADS: usize = 2;
 /// Of the processors, slow steps run on one in so many, and on one at least; the others wait.
@@ -96,8 +99,8 @@ pub const EXPRESS_EXECUTIONS: usize = 10_000;
 /// What all running Express executions may hold before new starts are refused, unless configured otherwise: bytes of
 /// their data as JSON text. In memory it takes a few times as much.
 pub const EXPRESS_BYTES: usize = 256 * 1024 * 1024;
-/// The same for one of them; one that grows beyond it is ended, and so is one that grows while all together hold twice
-/// what they may. A Parallel state alone may copy 32 MiB to its branches.
+/// The same for one of them, unless configured otherwise; one that grows beyond it is ended, and so is one that grows while
+/// all together hold twice what they may. A Parallel state alone may copy 32 MiB to its branches.
 pub const EXPRESS_EXECUTION_BYTES: usize = 64 * 1024 * 1024;
 /// What an Express execution has recorded before its data are measured for the first time, in bytes. Later ones follow
 /// when it has recorded as much again as it held then.
@@ -114,3 +117,8 @@ pub const EXPRESS_EVENTS: u64 = u64::MAX;
 pub const EXPRESS_CLEAN_LONGEST: Duration = Duration::from_mins(1);
 /// How often a shut-down looks whether Express executions still run.
 pub const EXPRESS_EMPTY_LOOK: Duration = Duration::from_millis(20);
+/// Largest pin of what a map run reads, in bytes of JSON text: it is stored with the run. A listing is pinned by what it
+/// begins with, not by all of its keys.
+pub const PIN_BYTES: usize = 64 * 1024;
+/// About the most that a page of items may take in memory; one item may be larger.
+pub const ITEM_PAGE_BYTES: usize = 8 * 1024 * 1024;

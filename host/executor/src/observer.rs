@@ -37,6 +37,8 @@ pub struct Tally {
     pub history_events: u64,
     /// Executions that were started.
     pub started: u64,
+    /// Executions that had ended and go on.
+    pub redriven: u64,
     /// How executions ended.
     pub ended: Vec<Status>,
     /// How long it took to make all this durable.
@@ -49,6 +51,7 @@ impl Tally {
         self.transitions += 1;
         self.history_events += history_events as u64;
         self.started += u64::from(matches!(event, EventKind::Start));
+        self.redriven += u64::from(matches!(event, EventKind::Redrive { .. }));
         if status != Status::Running {
             self.ended.push(status);
         }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use std::sync::Arc;
-use stepwell_asl::Timestamp;
+use stepwell_asl::{Starter, TestCase, Timestamp};
 use stepwell_store::MachineRecord;
 
 /// An execution to start.
@@ -28,6 +28,10 @@ pub struct StartRequest {
     pub version: Option<u64>,
     /// The alias of the machine that it is started by.
     pub alias: Option<String>,
+    /// The test case whose mocks answer its tasks.
+    pub test_case: Option<Box<TestCase>>,
+    /// The task that starts it; none where a client does.
+    pub starter: Option<Starter>,
 }
 
 /// A started execution.

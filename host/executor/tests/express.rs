@@ -241,7 +241,10 @@ async fn a_start_that_cannot_be_stored_is_refused_and_does_not_run() {
 
 #[tokio::test]
 async fn too_many_are_refused_until_there_is_room_again() {
-    let bed = Bed { bounds: ExpressBounds { executions: 2, bytes: 1 << 20 }, ..Bed::new().await };
+    let bed = Bed {
+        bounds: ExpressBounds { executions: 2, bytes: 1 << 20, ..ExpressBounds::default() },
+        ..Bed::new().await
+    };
     let executor = bed.open();
     let waiting = tokio::spawn({
         let executor = executor.clone();
@@ -259,7 +262,10 @@ async fn too_many_are_refused_until_there_is_room_again() {
 
 #[tokio::test]
 async fn one_that_outgrows_its_room_is_ended_by_name() {
-    let bed = Bed { bounds: ExpressBounds { executions: 2, bytes: 1 << 20 }, ..Bed::new().await };
+    let bed = Bed {
+        bounds: ExpressBounds { executions: 2, bytes: 1 << 20, ..ExpressBounds::default() },
+        ..Bed::new().await
+    };
     let executor = bed.open();
     let mut large = request("growing", "e", 7);
     large.input_value = serde_json::json!({"items": vec![0; 100]});

@@ -151,14 +151,14 @@ async fn a_start_sees_every_change_of_its_machine() {
     bed.change(&record, Some(version)).await;
     assert_eq!(bed.start("pass", "updated", false).await.revision, 2);
     // DeleteStateMachine.
-    bed.store.delete_machine(PASS_ARN).await.unwrap();
+    bed.store.delete_machine(PASS_ARN, first.id).await.unwrap();
     assert_eq!(bed.executor.machine(PASS_ARN).await.unwrap(), None);
     // CreateStateMachine: another one of the same name.
     let another = MachineRecord { id: MachineId([9; 16]), ..MachineRecord::clone(&first) };
     bed.change(&another, None).await;
     assert_eq!(bed.start("pass", "created", false).await.id, another.id);
     // And where nobody has asked in between.
-    bed.store.delete_machine(PASS_ARN).await.unwrap();
+    bed.store.delete_machine(PASS_ARN, another.id).await.unwrap();
     let third = MachineRecord { id: MachineId([8; 16]), ..another };
     bed.change(&third, None).await;
     assert_eq!(bed.start("pass", "anew", false).await.id, third.id);

@@ -192,7 +192,9 @@ fn context(execution_arn: String, start_time: Timestamp) -> ExecutionContext {
         quotas: Quotas::default(),
         version: None,
         alias: None,
+        test_case: None,
         token_key: stepwell_asl::TokenKey::default(),
+        starter: None,
     }
 }
 

@@ -164,7 +164,7 @@ async fn one_whose_checkpoint_is_damaged_can_be_stopped_while_it_is_parked_and_a
     for late in [false, true] {
         let bed = Bed::crashed_after(12).await;
         bed.tamper(CHECKPOINTS, 0, |_| b"damaged".to_vec()).await;
-        let executor = bed.world.open();
+        let (executor, open) = bed.world.open_bounded(Arc::clone(&bed.world.backend), 1).await;
         assert_eq!(bed.store().wakes(None, Timestamp(i64::MAX), 9).await.unwrap().0.len(), 1);
         bed.is_described().await;
         if late {
@@ -172,7 +172,9 @@ async fn one_whose_checkpoint_is_damaged_can_be_stopped_while_it_is_parked_and_a
             an_hour().await;
             bed.is_described().await;
         }
+        assert_eq!(open.held(&arn("e")), Some(1), "it is open as long as it is there");
         bed.stop_it(&executor).await;
+        assert_eq!(open.held(&arn("e")), Some(0));
         bed.has_ended_well().await;
         executor.shut_down(Duration::ZERO).await;
     }

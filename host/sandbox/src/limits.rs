@@ -122,12 +122,6 @@ pub(crate) const RESERVED_VARIABLES: &str = "STEPWELL_";
 pub(crate) const HTTP_CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 /// Longest time until an HTTP response begins, and longest pause within it; also the defaults. Some interfaces compute for minutes.
 pub(crate) const HTTP_READ_TIMEOUT: Duration = Duration::from_mins(10);
-/// Longest time for looking up a host's name.
-pub(crate) const LOOKUP_TIMEOUT: Duration = Duration::from_secs(10);
-/// Names that are looked up at the same time, for all calls together: each keeps a thread.
-pub(crate) const MAX_LOOKUPS: usize = 64;
-/// Addresses of one host that are tried.
-pub(crate) const MAX_ADDRESSES: usize = 16;
 /// Outgoing HTTP connections of all calls together, when as many files may be open: half of that number otherwise.
 pub(crate) const MAX_CONNECTIONS: usize = 20_000;
 /// Outgoing HTTP connections of all calls together, at least.

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use stepwell_asl::{StatesError, Timestamp};
-use stepwell_executor::integrations::{FunctionCall, FunctionError, FunctionReply, Functions};
 use stepwell_executor::{Clock, VirtualClock};
+use stepwell_integrations::{FunctionCall, FunctionError, FunctionReply, Functions};
 use stepwell_sandbox::{Call, CallContext, CallError, CallHost, LogLevel};
 use stepwell_store::LogLine;
 
@@ -88,6 +88,13 @@ impl Functions for SandboxFunctions {
         });
         let executed_version = Some(resolved.executed_version.clone());
         FunctionReply { result, log: host.take(), executed_version }
+    }
+
+    async fn look_up(&self, call: &FunctionCall) -> Result<(), FunctionError> {
+        let name = self.stored_name(call);
+        let (qualifier, key) = (call.qualifier.as_deref(), &call.idempotency_key);
+        let resolved = self.modules.resolve(&name, qualifier, call.pinned_at, key).await;
+        resolved.map(drop).map_err(|error| unresolved(&call.name, &error))
     }
 }
 

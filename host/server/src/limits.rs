@@ -302,3 +302,15 @@ pub(crate) const DAY_MILLISECONDS: i64 = 86_400_000;
 pub(crate) fn code_request_bytes(max_module_bytes: usize) -> usize {
     max_module_bytes / 3 * 4 + LAMBDA_REQUEST_BYTES
 }
+
+/// Executions that wait for each other, each for the one that it has started: about what a machine is that starts itself.
+pub(crate) const NESTED_EXECUTIONS: u32 = 100;
+/// How often a task's call of this server's own operations is tried while the server has too much to do, or its store
+/// refuses.
+pub(crate) const OWN_CALL_TRIES: u32 = 60;
+/// The pause between two.
+pub(crate) const OWN_CALL_RETRY: Duration = Duration::from_secs(1);
+/// How often is tried to stop what a task has started that was aborted.
+pub(crate) const OWN_STOP_TRIES: u32 = 10;
+/// The pause between two.
+pub(crate) const OWN_STOP_RETRY: Duration = Duration::from_millis(300);

@@ -6,6 +6,8 @@
 use clap::ValueEnum;
 use stepwell_asl::Quotas;
 
+use crate::resources::ResourceBounds;
+
 /// Which quotas apply where the command line names no number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Profile {
@@ -22,7 +24,19 @@ const RELAXED_PAYLOAD_BYTES: usize = stepwell_asl::limits::PAYLOAD_BYTES_CAP;
 /// ended some day.
 const RELAXED_HISTORY_EVENTS: u64 = 250_000;
 
+/// What an account may have in a region (API reference, section 5.1).
+const STRICT_RESOURCES: ResourceBounds =
+    ResourceBounds { machines: 100_000, activities: 100_000, open_executions: 1_000_000 };
+
 impl Profile {
+    /// How much an account may have in a region; none: as much as it likes, and nobody counts.
+    pub(crate) fn resources(self) -> Option<ResourceBounds> {
+        match self {
+            Profile::Strict => Some(STRICT_RESOURCES),
+            Profile::Relaxed => None,
+        }
+    }
+
     /// The quotas of new executions.
     pub(crate) fn quotas(self) -> Quotas {
         match self {

@@ -2,37 +2,24 @@
 //!
 //! It must never end without having closed the store, unless the store itself has failed.
 
-use std::collections::BTreeMap;
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+mod data;
+mod process;
+mod tasks;
+
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use stepwell_asl::Quotas;
-use stepwell_executor::integrations::{Functions, Lambda};
-use stepwell_executor::{Clock, Executor, ExecutorConfig, Observer, SystemClock, VirtualClock};
-use stepwell_sandbox::{Sandbox, SandboxConfig};
-use stepwell_store::transfer::{self, Recorder};
-use stepwell_store::{Backend, OpenOptions, Store, StoreLocation};
-use tempfile::TempDir;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
 
-use crate::auth::access::{self, Asks};
-use crate::cli::serve_args::{NamedDirectory, ServeArgs};
-use crate::expressions::{self, SandboxExpressions};
-use crate::functions::SandboxFunctions;
-use crate::lambda::{CallBounds, Calls};
+use self::data::Data;
+use self::process::{Signals, max_connections, raise_descriptor_limit, refuse_huge_pages};
+use crate::auth::access::Asks;
+use crate::cli::serve_args::ServeArgs;
 use crate::listen::{self, Listening};
-use crate::modules::{Modules, ModulesConfig};
-use crate::observe::metrics::MeasuredFunctions;
-use crate::secrets::SecretKey;
-use crate::server::{Identity, Server};
-use crate::{banner, limits, logging, observe, rest};
+use crate::server::Server;
+use crate::{banner, limits, logging, rest};
 
 /// Exit code when the command line cannot be understood, as `stepwell --help` says.
 const WRONG_COMMAND_LINE: u8 = 2;
@@ -123,6 +110,12 @@ async fn serve_until(
     let stop = Arc::new(Notify::new());
     let stopped = Arc::clone(&stop);
     let server = Arc::new(server);
+    // Until the executor has ended: its tasks may call the server.
+    let own_service = server.own_service.clone();
+    if let Some(own) = &own_service {
+        own.answered_by(&server);
+    }
+    let kept = Arc::clone(&server);
     if let Some(listener) = metrics {
         rest::listen_for_metrics(&server, listener);
     }
@@ -138,6 +131,7 @@ async fn serve_until(
             tracing::warn!("some requests did not end in time and are dropped");
         }
         executor.shut_down(limits::TASKS_GRACE).await;
+        drop(kept);
         if let Some(observe) = observe {
             observe.flush(limits::OBSERVED_GRACE).await;
         }
@@ -156,236 +150,15 @@ fn stopped_store(store: &str, reason: &str) -> anyhow::Error {
     )
 }
 
-/// Lets the process open as many files and connections as the system allows it; the usual limit is low for the sake
-/// of programs that a high one breaks.
-fn raise_descriptor_limit() {
-    let limit = getrlimit(Resource::Nofile);
-    if let Err(failure) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
-        tracing::debug!(%failure, "the limit on open files stays as it is");
-    }
-}
-
-/// Keeps the kernel from rounding every used piece of memory up to 2 MiB where it does that to all programs: it took
-/// three times the memory and saved no time.
-fn refuse_huge_pages() {
-    #[cfg(target_os = "linux")]
-    if let Err(failure) = rustix::thread::disable_transparent_huge_pages(true) {
-        tracing::debug!(%failure, "huge pages stay allowed");
-    }
-}
-
-/// What lives in a directory, or in memory and a directory that goes away.
-struct Data {
-    store: Store,
-    /// What stands between the store and its files.
-    recorder: Arc<Recorder>,
-    sandbox: Sandbox,
-    max_module_bytes: usize,
-    /// Where compiled code and modules live.
-    directory: PathBuf,
-    /// Removed when the server ends.
-    _temporary: Option<TempDir>,
-}
-
-impl Data {
-    async fn open(args: &ServeArgs) -> anyhow::Result<Data> {
-        let (data, temporary) = match &args.store {
-            StoreLocation::Memory => {
-                let temporary = tempfile::tempdir().context("cannot make a directory for modules")?;
-                (temporary.path().to_owned(), Some(temporary))
-            }
-            StoreLocation::Sled(directory) => (directory.clone(), None),
-            // The file has its companions beside it, and so have modules and the key of secrets.
-            StoreLocation::Redb(file) => (file.parent().unwrap_or(Path::new("")).to_owned(), None),
-        };
-        let backend = open_store(args).await?;
-        let recorder = Arc::new(Recorder::new(backend));
-        let mut config = SandboxConfig::new(data.join("modules"));
-        config.max_concurrent_calls = args.max_concurrent_calls;
-        config.memory_limit_bytes = args.memory_limit_mib.saturating_mul(1 << 20);
-        config.max_waiting_calls = usize::try_from(args.max_waiting_calls).unwrap_or(usize::MAX);
-        config.compiler = Some(own_program()?);
-        if let Some(mebibytes) = args.total_memory_mib {
-            config.total_memory_bytes = mebibytes.saturating_mul(1 << 20);
-        }
-        if let Some(seconds) = args.call_cpu_seconds {
-            config.max_cpu = Duration::from_secs(seconds);
-        }
-        let max_module_bytes = usize::try_from(config.max_module_bytes).unwrap_or(usize::MAX);
-        let store = Store::new(Arc::clone(&recorder) as Arc<dyn Backend>);
-        let opened = tokio::task::spawn_blocking(move || Sandbox::open(config)).await;
-        let sandbox =
-            match opened.context("opening the sandbox broke off").map(|opened| opened.map_err(Into::into)) {
-                Ok(Ok(sandbox)) => sandbox,
-                Ok(Err(error)) | Err(error) => {
-                    store.close().await.context("cannot close the store")?;
-                    return Err(error.context("cannot open the sandbox"));
-                }
-            };
-        Ok(Data { store, recorder, sandbox, max_module_bytes, directory: data, _temporary: temporary })
-    }
-
-    /// Recovers what was running, and puts a server together that listens on `address`.
-    async fn server(&self, args: &ServeArgs, address: SocketAddr) -> anyhow::Result<Server> {
-        let clock = clock(args);
-        let store = self.store.clone();
-        let modules = Modules::new(ModulesConfig {
-            store: store.clone(),
-            sandbox: self.sandbox.clone(),
-            clock: Arc::clone(&clock),
-            max_bytes: self.max_module_bytes,
-            secret_key: SecretKey::of_store(&args.store, args.secret_key_file.as_deref())
-                .map_err(anyhow::Error::msg)?,
-            directories: data_directories(args)?,
-        });
-        // Before anything runs: a server that nobody may reach like that does not touch what it has.
-        modules.accounts().set_home(&args.identity.account);
-        let auth = access::auth(args, address, &store, &modules).await?;
-        let call_timeout = Duration::from_secs(args.call_timeout_seconds);
-        let observe = observe::start(args, &store, &self.directory)?;
-        let functions = SandboxFunctions::new(Arc::clone(&modules), Arc::clone(&clock), call_timeout);
-        let functions: Arc<dyn Functions> =
-            Arc::new(MeasuredFunctions::new(Arc::new(functions), Arc::clone(&observe.metrics)));
-        let bounds = CallBounds {
-            timeout: call_timeout,
-            memory_bytes: args.memory_limit_mib.saturating_mul(1 << 20),
-            concurrent_calls: args.max_concurrent_calls,
-        };
-        let calls = Calls::new(Arc::clone(&functions), bounds);
-        let lambda = Arc::new(Lambda::new(functions, Arc::clone(&clock)));
-        let config = ExecutorConfig {
-            quotas: quotas(args),
-            mailbox: usize::try_from(args.max_waiting_requests).unwrap_or(usize::MAX),
-            retention: args.retention.0,
-            ..ExecutorConfig::default()
-        };
-        tracing::info!(retention = %args.retention, "closed executions are kept so long (`none`: for ever)");
-        let jsonata = expressions::open(&self.directory, own_program()?);
-        let expressions = Arc::new(SandboxExpressions::new(Arc::clone(&jsonata)));
-        let observer = Arc::clone(&observe) as Arc<dyn Observer>;
-        let executor = Executor::open_observed(
-            store.clone(),
-            lambda,
-            expressions,
-            Arc::clone(&clock),
-            config,
-            observer,
-        )?;
-        let identity =
-            Identity { account: args.identity.account.clone(), region: args.identity.region.clone() };
-        let server = Server::new(store, executor, modules, calls, jsonata, clock, identity);
-        let server = server.with_recorder(Arc::clone(&self.recorder)).with_auth(auth).with_observe(observe);
-        Ok(if args.aws_request_rates { server.with_aws_request_rates() } else { server })
-    }
-}
-
-/// Opens the files that the command line names, and refuses what an import that was cut short has left.
-async fn open_store(args: &ServeArgs) -> anyhow::Result<Arc<dyn Backend>> {
-    let location = args.store.clone();
-    let reserve_bytes = args.min_free_mib.saturating_mul(1 << 20);
-    let cache_bytes = args.store_cache_mib.saturating_mul(1 << 20);
-    let options = OpenOptions { reserve_bytes, cache_bytes, ..OpenOptions::default() };
-    let opened = tokio::task::spawn_blocking(move || stepwell_store::open(&location, options)).await;
-    let backend = opened.context("opening the store broke off")?.context("cannot open the store")?;
-    if let Err(unfinished) = transfer::check_whole(&*backend).await {
-        backend.close().await.context("cannot close the store")?;
-        return Err(anyhow!(unfinished).context("cannot open the store"));
-    }
-    Ok(backend)
-}
-
-/// What time it is for workflows, for modules, and in all records.
-fn clock(args: &ServeArgs) -> Arc<dyn Clock> {
-    let real = Arc::new(SystemClock);
-    match args.virtual_clock {
-        Some(mode) => Arc::new(VirtualClock::new(real, mode.skipping())),
-        None => real,
-    }
-}
-
-/// The directories that manifests may name, each by its true path.
-fn data_directories(args: &ServeArgs) -> anyhow::Result<BTreeMap<String, PathBuf>> {
-    let mut directories = BTreeMap::new();
-    for NamedDirectory { name, path } in &args.data_directories {
-        let unusable = || format!("--data-directory {name}: cannot use {}", path.display());
-        let true_path = path.canonicalize().with_context(unusable)?;
-        if !true_path.is_dir() {
-            return Err(anyhow!("it is no directory").context(unusable()));
-        }
-        if directories.insert(name.clone(), true_path).is_some() {
-            return Err(anyhow!("--data-directory {name}: the name is given twice"));
-        }
-    }
-    Ok(directories)
-}
-
-/// Where this program lies, for the processes that compile uploads. Linux's own link leads there even after an update
-/// has put another file in its place.
-fn own_program() -> anyhow::Result<PathBuf> {
-    let link = PathBuf::from("/proc/self/exe");
-    if link.exists() {
-        return Ok(link);
-    }
-    std::env::current_exe().context("cannot find this program, which is to compile modules")
-}
-
-/// Those of the profile, and of the command line where it names a number.
-fn quotas(args: &ServeArgs) -> Quotas {
-    let quotas = args.profile.quotas();
-    let bytes = |kib: u64| usize::try_from(kib * 1_024).unwrap_or(usize::MAX);
-    Quotas {
-        payload_bytes: args.payload_limit_kib.map_or(quotas.payload_bytes, bytes),
-        history_events: args.history_limit.unwrap_or(quotas.history_events),
-        map_concurrency: args.map_concurrency.unwrap_or(quotas.map_concurrency),
-    }
-}
-
-/// The signals that end the server.
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Signals {
-    fn catch() -> std::io::Result<Signals> {
-        Ok(Signals {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-        })
-    }
-
-    /// Waits for the first one. After it a second one ends the process at once, as an impatient operator expects;
-    /// that is safe, because a crash at any moment is.
-    async fn first(mut self) -> &'static str {
-        let name = self.next().await;
-        tokio::spawn(async move {
-            let name = self.next().await;
-            eprintln!("stepwell: {name} again: not waiting any longer");
-            std::process::exit(130);
-        });
-        name
-    }
-
-    async fn next(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.interrupt.recv() => "SIGINT",
-            _ = self.terminate.recv() => "SIGTERM",
-        }
-    }
-}
-
-/// As many connections as are asked for, and as leave descriptors for files.
-fn max_connections(args: &ServeArgs) -> usize {
-    let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-    let most = descriptors.saturating_sub(limits::OTHER_DESCRIPTORS).max(1);
-    usize::try_from(u64::from(args.max_connections).min(most)).unwrap_or(usize::MAX)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use clap::Parser as _;
-    use stepwell_store::MemoryBackend;
+    use stepwell_sandbox::{Sandbox, SandboxConfig};
     use stepwell_store::fault::{FaultBackend, FaultPlan};
+    use stepwell_store::transfer::Recorder;
+    use stepwell_store::{Backend, MemoryBackend, Store};
 
     use super::*;
     use crate::cli::{Cli, Command};

@@ -8,6 +8,7 @@ use axum::Router;
 use axum::middleware;
 use axum::routing::{delete, get, post};
 use stepwell_executor::{Clock, Executor};
+use stepwell_integrations::{Exchanges, MockConfig, Service};
 use stepwell_jsonata::Jsonata;
 use stepwell_store::Store;
 use stepwell_store::transfer::Recorder;
@@ -15,15 +16,18 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::api::page_token::PageTokens;
-use crate::auth::{self, Auth, Caller};
+use crate::auth::{Auth, Caller};
+use crate::deletion::{self, Deletions};
 use crate::jsonata::Trials;
 use crate::lambda::Calls;
 use crate::listen::{self, Listening};
 use crate::modules::{AccountModules, Modules};
 use crate::observe::Observe;
 use crate::observe::metrics::count_request;
+use crate::own_service::OwnService;
+use crate::resources::Resources;
 use crate::throttle::Throttle;
-use crate::{api, deletion, jsonata, lambda, rest};
+use crate::{api, jsonata, lambda, rest};
 
 /// Account and region of the ARNs that a server gives out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,9 +56,19 @@ pub struct Server {
     pub(crate) throttle: Option<Arc<Throttle>>,
     /// Through which the store can be exported; none in tests that need no exports.
     pub(crate) recorder: Option<Arc<Recorder>>,
+    /// What accounts have and may have.
+    pub(crate) resources: Resources,
     pub(crate) page_tokens: Arc<PageTokens>,
     /// What watches executions and requests; none in tests that need nothing of it.
     pub(crate) observe: Option<Arc<Observe>>,
+    /// The test cases that executions can be started for.
+    pub(crate) mocks: Option<Arc<MockConfig>>,
+    /// The parts of EventBridge that this server has.
+    pub(crate) events: Arc<[Arc<dyn Service>]>,
+    /// Where tasks call this server; none in tests that need nothing of it.
+    pub(crate) own_service: Option<Arc<OwnService>>,
+    /// What HTTP tasks send and get, for those who test a state.
+    pub(crate) exchanges: Exchanges,
     stopping: watch::Sender<bool>,
 }
 
@@ -83,8 +97,13 @@ impl Server {
             auth: Arc::new(Auth::open()),
             throttle: None,
             recorder: None,
+            resources: Resources::unbounded(),
             page_tokens,
             observe: None,
+            mocks: None,
+            events: Arc::new([]),
+            own_service: None,
+            exchanges: Exchanges::default(),
             stopping: watch::Sender::new(false),
         }
     }
@@ -96,10 +115,45 @@ impl Server {
         self
     }
 
+    /// Bounds what accounts may have: what was counted in its store, and its executor was given.
+    #[must_use]
+    pub fn with_resources(mut self, resources: Resources) -> Server {
+        self.resources = resources;
+        self
+    }
+
     /// Has requests counted, and shows what is measured and logged.
     #[must_use]
     pub(crate) fn with_observe(mut self, observe: Arc<Observe>) -> Server {
         self.observe = Some(observe);
+        self
+    }
+
+    /// Lets tasks call its operations.
+    #[must_use]
+    pub(crate) fn with_own_service(mut self, own: Arc<OwnService>) -> Server {
+        self.own_service = Some(own);
+        self
+    }
+
+    /// Lets executions be started for the test cases of these mocks.
+    #[must_use]
+    pub(crate) fn with_mocks(mut self, mocks: Option<Arc<MockConfig>>) -> Server {
+        self.mocks = mocks;
+        self
+    }
+
+    /// Answers the operations of EventBridge that these offer.
+    #[must_use]
+    pub(crate) fn with_events(mut self, services: Vec<Arc<dyn Service>>) -> Server {
+        self.events = services.into();
+        self
+    }
+
+    /// Shows those who test a state what its HTTP task sends.
+    #[must_use]
+    pub(crate) fn with_exchanges(mut self, exchanges: Exchanges) -> Server {
+        self.exchanges = exchanges;
         self
     }
 
@@ -125,6 +179,18 @@ impl Server {
             account.clone_into(&mut seen.identity.account);
         }
         seen.caller = caller;
+        seen
+    }
+
+    /// The server as the tasks of an account's executions see it: with nothing but what is that account's, where accounts
+    /// are told apart.
+    pub(crate) fn seen_by_task(&self, account: &str) -> Server {
+        if self.auth.is_required() {
+            return self.seen_by(Caller::Task(account.to_owned()));
+        }
+        let mut seen = self.seen_by(Caller::Anyone);
+        seen.modules = AccountModules::new(Arc::clone(self.modules.all()), account);
+        account.clone_into(&mut seen.identity.account);
         seen
     }
 
@@ -154,7 +220,7 @@ impl Server {
     ) {
         let modules = Arc::clone(self.modules.all());
         let told = self.stopping.clone();
-        tokio::spawn(deletion::resume(self.store.clone(), self.executor.clone()));
+        tokio::spawn(deletion::resume(Deletions::of(&self)));
         let stop = async move {
             stop.await;
             told.send_replace(true);
@@ -183,7 +249,6 @@ impl Server {
             .route("/api/keys", get(rest::list_keys).post(rest::create_key))
             .route("/api/keys/{id}", delete(rest::revoke_key))
             .fallback(lambda::handle)
-            .layer(middleware::from_fn_with_state(Arc::clone(&self), auth::let_in))
             .layer(middleware::from_fn_with_state(Arc::clone(&self), count_request))
             .with_state(self)
     }

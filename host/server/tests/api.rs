@@ -14,5 +14,7 @@ mod machines;
 mod modules;
 #[path = "api/protocol.rs"]
 mod protocol;
+#[path = "api/resources.rs"]
+mod resources;
 #[allow(dead_code)] // each test binary uses its part of it
 mod support;

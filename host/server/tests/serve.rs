@@ -36,7 +36,8 @@ impl Process {
     }
 
     fn call(&self, operation: &str, input: &Value) -> Value {
-        let agent: ureq::Agent = ureq::Agent::config_builder().proxy(None).build().into();
+        let config = ureq::Agent::config_builder().http_status_as_error(false).proxy(None);
+        let agent: ureq::Agent = config.build().into();
         let target = format!("AWSStepFunctions.{operation}");
         let request = agent.post(format!("{}/", self.endpoint)).header("X-Amz-Target", target);
         let mut answer = request.send(input.to_string()).unwrap();
@@ -92,6 +93,46 @@ fn waiting_machine(seconds: u64) -> Value {
     let definition =
         json!({"StartAt": "A", "States": {"A": {"Type": "Wait", "Seconds": seconds, "End": true}}});
     json!({"name": "m", "definition": definition.to_string(), "roleArn": "arn:aws:iam::123456789012:role/r"})
+}
+
+#[test]
+fn the_bounds_of_express_executions_are_flags() {
+    let express = |server: &Process, seconds| {
+        let mut machine = waiting_machine(seconds);
+        machine["type"] = json!("EXPRESS");
+        server.call("CreateStateMachine", &machine)["stateMachineArn"].clone()
+    };
+    let few = Process::start("memory:", &["--max-express-executions", "1"]);
+    let start = json!({"stateMachineArn": express(&few, 60)});
+    assert!(few.call("StartExecution", &start)["executionArn"].is_string());
+    let refused = few.call("StartExecution", &start)["__type"].clone();
+    assert!(refused.as_str().unwrap().ends_with("#ExecutionLimitExceeded"), "{refused}");
+
+    let small = Process::start("memory:", &["--express-execution-data-mib", "1"]);
+    let input = |length: usize| json!({"x": "x".repeat(length)}).to_string();
+    let machine = express(&small, 1);
+    let run = |length| {
+        small.call("StartSyncExecution", &json!({"stateMachineArn": machine, "input": input(length)}))
+    };
+    assert_eq!(run(100_000)["status"], "SUCCEEDED");
+    let large = run(1_100_000);
+    assert_eq!(large["error"], "Stepwell.ExpressMemoryExceeded", "{:.300}", large.to_string());
+}
+
+#[test]
+fn the_strict_profile_counts_what_a_store_has_before_it_begins() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = sled(directory.path());
+    let first = Process::start(&store, &[]);
+    let machine = first.call("CreateStateMachine", &waiting_machine(60))["stateMachineArn"].clone();
+    let started = first.call("StartExecution", &json!({"stateMachineArn": machine}));
+    first.signal(Signal::TERM);
+    assert_eq!(first.ended(), Some(0));
+    let second = Process::start(&store, &["--profile", "strict"]);
+    let execution = json!({"executionArn": started["executionArn"]});
+    assert_eq!(second.call("DescribeExecution", &execution)["status"], "RUNNING");
+    assert!(second.call("StopExecution", &execution)["stopDate"].is_number());
+    assert!(second.call("StartExecution", &json!({"stateMachineArn": machine}))["startDate"].is_number());
 }
 
 #[test]

@@ -31,13 +31,14 @@ pub use error::{OpenError, StoreError};
 pub use location::{LocationError, OpenOptions, StoreLocation, VerifyOnOpen, open};
 pub use memory::MemoryBackend;
 pub use records::{
-    AccessKeyRecord, ActivityRecord, Changes, Closed, ExecutionId, ExecutionSummary, ExpressRecord,
-    FirstVersion, HistoryPage, ListPosition, Loaded, LogChoice, LogGroupRecord, LogLevel, LogLine,
-    MachineAliasRecord, MachineId, MachineLook, MachineRecord, MachineRoute, MachineVersionRecord,
-    ModuleAliasRecord, ModuleContent, ModuleEpoch, ModulePast, ModulePastRecord, ModuleRecord,
-    ModuleSettings, ModuleVersionRecord, Moved, Observation, Problem, ProblemKind, RecordCheck,
-    RedriveRecord, Removal, SecretRecord, Standing, StartRecord, Store, Stranded, TagsRecord, Tracked, Wake,
-    check_records,
+    AccessKeyRecord, ActivityRecord, Changes, Closed, ConnectionRecord, EventBusRecord, EventDeliveryRecord,
+    EventRuleRecord, ExecutionId, ExecutionSummary, ExpressRecord, FirstVersion, HeldCounts, HistoryPage,
+    ListPosition, Loaded, LogChoice, LogGroupRecord, LogLevel, LogLine, MachineAliasRecord, MachineId,
+    MachineLook, MachineRecord, MachineRoute, MachineVersionRecord, ModuleAliasRecord, ModuleContent,
+    ModuleEpoch, ModulePast, ModulePastRecord, ModuleRecord, ModuleSettings, ModuleVersionRecord, Moved,
+    Observation, Problem, ProblemKind, RecordCheck, RedriveRecord, Removal, ScheduleRecord, SecretRecord,
+    Standing, StartRecord, StatusChangesTold, Store, Stranded, TagsRecord, Tracked, Wake, WebhookRecord,
+    check_records, holder_of,
 };
 pub use redb::{RedbBackend, RedbOptions};
 pub use sled::{SledBackend, SledOptions};

@@ -77,7 +77,9 @@ fn context(quotas: Quotas) -> ExecutionContext {
         quotas,
         version: None,
         alias: None,
+        test_case: None,
         token_key: stepwell_asl::TokenKey::default(),
+        starter: None,
     }
 }
 

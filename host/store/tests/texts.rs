@@ -38,7 +38,9 @@ fn context() -> ExecutionContext {
         start_time: Timestamp(0),
         seed: 5,
         alias: None,
+        test_case: None,
         token_key: stepwell_asl::TokenKey::default(),
+        starter: None,
         version: None,
         quotas,
     }

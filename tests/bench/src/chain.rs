@@ -105,7 +105,9 @@ impl Work {
             input_value,
             trace_header: None,
             version: None,
+            test_case: None,
             alias: None,
+            starter: None,
         }
     }
 

@@ -1,4 +1,4 @@
-"""Recorded cases: where they are, and which of them are sequences of API calls.
+"""Recorded cases: where they are, which are sequences of API calls, and which are executions that call services.
 
 The folder is found as the Rust replay finds it: STEPWELL_CONFORMANCE, or `shared/conformance` beside the checkout.
 """
@@ -14,11 +14,25 @@ from stepwell_server import ROOT
 
 # Kinds of cases that are calls with their answers. The other kinds are replayed in Rust.
 KINDS = ("api", "test_state", "validate_definition", "invalid_definition")
+# Areas whose executions call services, or play with what is outside: all others are replayed in Rust.
+EXECUTION_AREAS = (
+    "callback_activity",
+    "map_distributed",
+    "mocking",
+    "scenario_other",
+    "service_aws_sdk",
+    "service_dynamodb",
+    "service_events",
+    "service_lambda",
+    "service_sfn",
+    "service_sns",
+    "service_sqs",
+)
 
 
 @dataclass(frozen=True)
 class Case:
-    """One recorded sequence of calls."""
+    """One recorded sequence of calls, or one recorded execution."""
 
     # Name for pytest: the area first, so that `-k AREA` selects it.
     id: str
@@ -48,15 +62,17 @@ def folder() -> Path | None:
     return found if (found / "cases").is_dir() else None
 
 
-def load() -> list[Case]:
-    """Returns all cases, by area; none if the folder is not there."""
+def load(kinds: tuple[str, ...] = KINDS, areas: tuple[str, ...] = ()) -> list[Case]:
+    """Returns all cases of these kinds, by area, of these areas if there are any; none if the folder is not there."""
     found = folder()
     files = sorted((found / "cases").glob("*.json")) if found else []
     cases: dict[str, Case] = {}
     for path in files:
         content = json.loads(path.read_text())
+        if areas and content.get("area") not in areas:
+            continue
         for recording in content.get("cases", []):
-            if recording.get("kind") in KINDS:
+            if recording.get("kind") in kinds:
                 _add(cases, content["area"], recording)
     return list(cases.values())
 

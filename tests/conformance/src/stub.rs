@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::time::Duration;
 use stepwell_asl::StatesError;
-use stepwell_executor::integrations::{FunctionCall, FunctionError, FunctionReply, Functions};
+use stepwell_integrations::{FunctionCall, FunctionError, FunctionReply, Functions};
 
 /// Functions by name.
 #[derive(Debug, Default)]

@@ -11,8 +11,8 @@ use stepwell_asl::{
 use stepwell_conformance::case::{Case, executions, own};
 use stepwell_conformance::report::{Outcome, Report};
 use stepwell_conformance::stub::Stubs;
-use stepwell_executor::integrations::Lambda;
 use stepwell_executor::{Integration, SystemClock, TaskRequest};
+use stepwell_integrations::{Integrations, Lambda};
 use stepwell_jsonata::Jsonata;
 
 /// No recording has more events than this.
@@ -51,6 +51,7 @@ async fn replay(case: &Case, jsonata: &Jsonata) -> Result<Outcome, String> {
         .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))?;
     let input = serde_json::from_str(case.input()).map_err(|error| error.to_string())?;
     let lambda = Lambda::new(Arc::new(Stubs::new(case.functions())), Arc::new(SystemClock));
+    let lambda = Integrations::new(lambda);
     let mut execution = Execution::new(context(case), input);
     let mut outcome = Outcome::default();
     let mut now = Timestamp(1_700_000_000_000);
@@ -64,6 +65,7 @@ async fn replay(case: &Case, jsonata: &Jsonata) -> Result<Outcome, String> {
         for command in transition.commands {
             match command {
                 Command::Cancel(work) => drop(timers.remove(&work)),
+                Command::StopJob(_) => {}
                 Command::Dispatch(Work::Timer { work, at }) => drop(timers.insert(work, at)),
                 Command::Dispatch(Work::Continue { work }) => events.push(EventKind::Continued { work }),
                 Command::Dispatch(Work::Task(task)) => {
@@ -102,6 +104,7 @@ fn fire(timers: &mut BTreeMap<WorkId, Timestamp>, now: &mut Timestamp) -> Option
 fn request(task: stepwell_asl::TaskWork, execution: &Execution) -> TaskRequest {
     TaskRequest {
         task_token: None,
+        test_case: None,
         execution_arn: execution.context.execution_arn.clone(),
         state_name: task.state_name,
         resource: task.resource,
@@ -127,6 +130,8 @@ fn context(case: &Case) -> ExecutionContext {
         quotas: Quotas::default(),
         version: None,
         alias: None,
+        test_case: None,
         token_key: stepwell_asl::TokenKey::default(),
+        starter: None,
     }
 }

@@ -1,5 +1,5 @@
-//! Reads the manifests and keeps the walls between the crates: server -> executor -> store -> asl, server ->
-//! jsonata -> sandbox.
+//! Reads the manifests and keeps the walls between the crates: server -> integrations -> executor -> store
+//! -> asl, server -> jsonata -> sandbox -> net <- integrations.
 
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -10,12 +10,25 @@ use stepwell_it::workspace_root;
 const WALLS: &[(&str, &[&str], &[&str])] = &[
     ("stepwell-asl", &[], &["tokio", "sled", "wasmtime", "axum", "async-trait", "uuid", "reqwest"]),
     ("stepwell-store", &["stepwell-asl"], &["wasmtime", "axum"]),
-    ("stepwell-sandbox", &[], &["sled", "axum"]),
+    ("stepwell-net", &[], &["wasmtime", "axum", "sled", "hyper"]),
+    ("stepwell-sandbox", &["stepwell-net"], &["sled", "axum"]),
     ("stepwell-jsonata", &["stepwell-asl", "stepwell-sandbox"], &["sled", "axum", "tokio", "jsonata-core"]),
     ("stepwell-executor", &["stepwell-asl", "stepwell-store"], &["sled", "wasmtime", "axum"]),
     (
+        "stepwell-integrations",
+        &["stepwell-asl", "stepwell-store", "stepwell-executor", "stepwell-net"],
+        &["sled", "wasmtime", "axum"],
+    ),
+    (
         "stepwell-server",
-        &["stepwell-asl", "stepwell-store", "stepwell-sandbox", "stepwell-jsonata", "stepwell-executor"],
+        &[
+            "stepwell-asl",
+            "stepwell-store",
+            "stepwell-sandbox",
+            "stepwell-jsonata",
+            "stepwell-executor",
+            "stepwell-integrations",
+        ],
         &["sled", "wasmtime", "wasmtime-wasi"],
     ),
 ];

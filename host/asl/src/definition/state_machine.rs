@@ -74,7 +74,7 @@ impl StateMachine {
 
     /// Whether some task is ended by somebody outside, with its token.
     pub fn gives_tokens(&self) -> bool {
-        self.resources().any(|(resource, _)| resource.has_token())
+        self.resources().any(|(resource, _)| resource.gives_token())
     }
 
     /// Whether some state is in JSONata: then a step may have to evaluate expressions, which can take a while.

@@ -89,6 +89,9 @@ pub struct PendingTask {
     /// Whether whoever has taken it over is known to have it. Until then somebody else may get it after a crash.
     #[serde(default = "yes")]
     pub delivered: bool,
+    /// Of a job that has been started: what the service answered, from which its end is waited for.
+    #[serde(default, with = "super::maybe_null")]
+    pub submission: Option<Value>,
 }
 
 fn yes() -> bool {

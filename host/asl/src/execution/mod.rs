@@ -18,7 +18,7 @@ pub(crate) use remains::{Remnant, Stood};
 pub use work::{Command, Doer, TaskWork, Work};
 
 use crate::limits::Quotas;
-use crate::states::Resource;
+use crate::states::{Pattern, Resource};
 use crate::task_token::TokenKey;
 use crate::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -116,6 +116,33 @@ pub struct ExecutionContext {
     /// Signs its task tokens; none where its machine has no task that gives one.
     #[serde(default)]
     pub token_key: TokenKey,
+    /// The test case whose mocks answer its tasks. (Stored by position: what is new comes last.)
+    #[serde(default)]
+    pub test_case: Option<Box<TestCase>>,
+    /// The task of another execution that has started it; none where a client has.
+    #[serde(default)]
+    pub starter: Option<Starter>,
+}
+
+/// A test case that an execution was started for, with mocks in place of what its tasks call (Developer Guide, "Using
+/// mocked service integrations").
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct TestCase {
+    /// Name of the state machine that has it.
+    pub machine: String,
+    /// Its name.
+    pub name: String,
+    /// ARN of the execution that was started for it; its children have the same.
+    pub run: String,
+}
+
+/// A task that has started an execution.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Starter {
+    /// The key of the attempt, which begins with the ARN of the task's execution. Its repetition is the same start.
+    pub idempotency_key: String,
+    /// How many executions wait for this one, each for the next; 0 where the task does not wait.
+    pub depth: u32,
 }
 
 impl ExecutionContext {
@@ -227,7 +254,9 @@ impl Execution {
             quotas: Quotas::default(),
             version: None,
             alias: None,
+            test_case: None,
             token_key: TokenKey::default(),
+            starter: None,
         };
         Execution::new(context, Value::Null)
     }
@@ -294,6 +323,13 @@ impl Execution {
         }
     }
 
+    /// The job that `branch` waits for, if it waits for one.
+    pub(crate) fn job_of(&self, branch: &Branch) -> Option<TaskWork> {
+        let Activity::Task(task) = &branch.activity else { return None };
+        let work = self.task_work(branch, task);
+        matches!(work.doer, Doer::Job { .. }).then_some(work)
+    }
+
     fn task_work(&self, branch: &Branch, task: &PendingTask) -> TaskWork {
         let arn = &self.context.execution_arn;
         let attempt = format!("{arn}#{}#{}", branch.entered_event_id, task.attempt);
@@ -314,9 +350,17 @@ impl Execution {
                 Some(Resource::Activity { .. }) => {
                     Doer::Worker { scheduled: task.scheduled, again: task.returned }
                 }
-                Some(resource) if resource.has_token() => Doer::Callback,
-                Some(_) | None => Doer::Integration,
+                Some(Resource::Integration { pattern: Pattern::WaitForTaskToken, .. }) => Doer::Callback,
+                Some(Resource::Integration { pattern: Pattern::RunAJob, .. }) => {
+                    Doer::Job { submitted: task.submission.is_some() }
+                }
+                Some(
+                    Resource::Function { .. }
+                    | Resource::Integration { pattern: Pattern::RequestResponse, .. },
+                )
+                | None => Doer::Integration,
             },
+            submission: task.submission.clone().map(Box::new),
         }
     }
 }

@@ -42,6 +42,8 @@ pub struct TaskWork {
     pub deadline: Option<Timestamp>,
     /// Who does it.
     pub doer: Doer,
+    /// Of a job that has been started: what the service answered.
+    pub submission: Option<Box<Value>>,
 }
 
 /// Who does a task, and so what its dispatch means.
@@ -51,6 +53,11 @@ pub enum Doer {
     Integration,
     /// An integration whose answer only says that it has passed the token on (`TaskSubmitted`).
     Callback,
+    /// An integration that starts a job and then waits for its end.
+    Job {
+        /// Whether the job has been started (`TaskSubmitted`); only its end is waited for then.
+        submitted: bool,
+    },
     /// A worker of the activity that the resource names.
     Worker {
         /// Whether the activity is known to exist; otherwise that is asked first, and answered with
@@ -68,4 +75,7 @@ pub enum Command {
     Dispatch(Work),
     /// No longer pending: abort it if it runs, drop its timer.
     Cancel(WorkId),
+    /// A job is no longer wanted, because its task was aborted or its time ran out: stop it if it can be stopped. It may
+    /// have been started without anybody knowing. Nothing waits for that, and nothing tries it again after a crash.
+    StopJob(Box<TaskWork>),
 }

@@ -35,7 +35,9 @@ fn execution(seed: u64, machine_name: &str) -> Execution {
         quotas: Quotas::default(),
         version: None,
         alias: None,
+        test_case: None,
         token_key: crate::TokenKey::default(),
+        starter: None,
     };
     step(&machine, Execution::new(context, json!({})), Event { at, kind: EventKind::Start }, &NoEvaluator)
         .execution

@@ -41,7 +41,7 @@ pub enum Pattern {
 
 impl Resource {
     /// Parses a resource ARN, of any partition; `None` when it is none.
-    pub(crate) fn parse(text: &str) -> Option<Resource> {
+    pub fn parse(text: &str) -> Option<Resource> {
         let parts: Vec<&str> = text.split(':').collect();
         let arn = text.to_owned();
         let (["arn", partition, service, region, account], rest) = parts.split_at_checked(5)? else {
@@ -82,7 +82,19 @@ impl Resource {
         }
     }
 
-    /// Whether somebody outside ends the task with its token.
+    /// Whether a task has a token: a job may be ended with it as well, beside its own end (recorded).
+    pub(crate) fn gives_token(&self) -> bool {
+        match self {
+            Resource::Function { .. } => false,
+            Resource::Activity { .. } => true,
+            Resource::Integration { pattern, .. } => match pattern {
+                Pattern::RequestResponse => false,
+                Pattern::RunAJob | Pattern::WaitForTaskToken => true,
+            },
+        }
+    }
+
+    /// Whether somebody outside ends the task with its token, and can send heartbeats until then.
     pub(crate) fn has_token(&self) -> bool {
         match self {
             Resource::Function { .. } => false,

@@ -2,6 +2,7 @@
 //! were aborted, innermost first.
 
 use super::Step;
+use super::task_run::stop_job;
 use crate::execution::{BranchId, Command, Stood};
 use crate::history::{HistoryDetails, StateType};
 use crate::states::State;
@@ -39,6 +40,7 @@ impl Step<'_> {
         let Some(mut branch) = self.take_branch(id) else { return };
         self.keep_variables(id);
         self.commands.extend(branch.activity.work().map(Command::Cancel));
+        self.commands.extend(self.execution.job_of(&branch).map(stop_job));
         let stood = Stood::of(&branch.activity, joins);
         let aborted = self.state(&branch).map(State::state_type).and_then(aborted_event);
         if let Some(aborted) = aborted.filter(|_| stood != Stood::Before) {

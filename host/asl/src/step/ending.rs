@@ -1,6 +1,7 @@
 //! How an execution ends. Whatever was pending is cancelled in the same step, and what a redrive would go on from is kept.
 
 use super::Step;
+use super::task_run::stop_job;
 use crate::execution::{Command, Status, Stood, WorkId};
 use crate::history::HistoryDetails;
 use crate::json_size::json_text;
@@ -69,6 +70,7 @@ impl Step<'_> {
         for (id, branch) in std::mem::take(&mut self.execution.branches) {
             self.changed.branches.insert(id);
             self.commands.extend(branch.activity.work().map(Command::Cancel));
+            self.commands.extend(self.execution.job_of(&branch).map(stop_job));
             let stood = Stood::of(&branch.activity, self.execution.joins.contains_key(&id));
             remains.keep(id, branch, stood);
         }

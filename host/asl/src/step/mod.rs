@@ -289,7 +289,7 @@ impl<'m> Step<'m> {
             };
             TaskContext {
                 retry_count: branch.retries.iter().sum(),
-                token: task.resource.has_token().then(|| TaskToken::issue(&self.execution.context, work)),
+                token: task.resource.gives_token().then(|| TaskToken::issue(&self.execution.context, work)),
             }
         });
         ContextObject::new(&self.execution, id, branch, task).with_evaluator(self.jsonata, self.at)

@@ -2,7 +2,7 @@
 
 use super::Step;
 use super::quotas::result_text;
-use crate::execution::{Activity, Branch, BranchId, Command, PendingTask, Work};
+use crate::execution::{Activity, Branch, BranchId, Command, PendingTask, TaskWork, Work};
 use crate::history::{HistoryDetails, Request, TaskScheduled};
 use crate::json_size::json_text;
 use crate::states::{Outcome, Pattern, Resource, Scheduled, State, TaskState};
@@ -40,6 +40,7 @@ impl<'m> Step<'m> {
             scheduled: !waits_for_worker,
             returned: false,
             delivered: !waits_for_worker,
+            submission: None,
         }))
     }
 
@@ -116,19 +117,34 @@ impl<'m> Step<'m> {
             }
             return;
         }
-        self.update_task(id, |task, pending| {
+        let mut is_job = false;
+        let moved = self.update_task(id, |task, pending| {
             let Resource::Integration { service, action, pattern, .. } = &task.resource else { return None };
-            if *pattern == Pattern::RequestResponse || pending.submitted {
+            if pending.submitted || pending.submission.is_some() {
                 return None;
             }
-            pending.submitted = true;
-            pending.heartbeat_deadline = pending.heartbeat_seconds.map(|seconds| at.plus_seconds(seconds));
+            match pattern {
+                Pattern::RequestResponse => return None,
+                Pattern::RunAJob => {
+                    is_job = true;
+                    pending.submission = Some(output.clone());
+                }
+                Pattern::WaitForTaskToken => {
+                    pending.submitted = true;
+                    pending.heartbeat_deadline =
+                        pending.heartbeat_seconds.map(|seconds| at.plus_seconds(seconds));
+                }
+            }
             Some(HistoryDetails::TaskSubmitted {
                 resource_type: service.clone(),
                 resource: action.clone(),
                 output: text,
             })
         });
+        if moved && is_job {
+            // Now that it is recorded that the job runs, its end is waited for.
+            self.dispatch_pending_of(id);
+        }
     }
 
     /// SendTaskHeartbeat: the time to the next one begins anew. It leaves no event.
@@ -222,7 +238,9 @@ impl<'m> Step<'m> {
 
     /// A task's time ran out, or a heartbeat did not come.
     pub(super) fn task_timed_out(&mut self, id: BranchId, heartbeat: bool) {
+        let job = self.execution.branches.get(&id).and_then(|branch| self.execution.job_of(branch));
         if let Some((branch, task)) = self.take_task(id) {
+            self.commands.extend(job.map(stop_job));
             let error = if heartbeat { StatesError::heartbeat_timeout() } else { StatesError::timeout() };
             self.end_task(id, branch, task, &error, true);
         }
@@ -285,6 +303,10 @@ impl<'m> Step<'m> {
             ],
         }
     }
+}
+
+pub(super) fn stop_job(job: TaskWork) -> Command {
+    Command::StopJob(Box::new(job))
 }
 
 fn failure_event(resource: &Resource, failure: &StatesError, timed_out: bool) -> HistoryDetails {

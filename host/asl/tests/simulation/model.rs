@@ -127,6 +127,7 @@ impl<W: Workflow> Simulation<W> {
                     match command {
                         Command::Dispatch(work) => self.dispatch(work),
                         Command::Cancel(work) => drop(self.timers.remove(&work)),
+                        Command::StopJob(_) => {}
                     }
                 }
             }
@@ -339,6 +340,8 @@ fn context(seed: u64) -> ExecutionContext {
         quotas: Quotas::default(),
         version: None,
         alias: None,
+        test_case: None,
         token_key: stepwell_asl::TokenKey::default(),
+        starter: None,
     }
 }

@@ -40,11 +40,17 @@ pub struct ExpressBounds {
     pub executions: usize,
     /// Bytes of their data, as JSON text, beyond which new starts are refused.
     pub bytes: usize,
+    /// The same for one of them; one that grows beyond it is ended.
+    pub execution_bytes: usize,
 }
 
 impl Default for ExpressBounds {
     fn default() -> ExpressBounds {
-        ExpressBounds { executions: limits::EXPRESS_EXECUTIONS, bytes: limits::EXPRESS_BYTES }
+        ExpressBounds {
+            executions: limits::EXPRESS_EXECUTIONS,
+            bytes: limits::EXPRESS_BYTES,
+            execution_bytes: limits::EXPRESS_EXECUTION_BYTES,
+        }
     }
 }
 
@@ -207,7 +213,9 @@ impl Express {
             quotas: self.0.quotas,
             version: request.version,
             alias: request.alias,
+            test_case: request.test_case,
             token_key: stepwell_asl::TokenKey::default(),
+            starter: request.starter,
         };
         let observation = Observation::of(&request.machine);
         let facts = Facts { id, machine, trace_header: request.trace_header, observation, share };

@@ -88,7 +88,7 @@ impl Share {
         (self.bytes, self.most) = (bytes, self.most.max(bytes));
         let too_many = all >= self.room.bounds.bytes.saturating_mul(2);
         let grows = bytes > before;
-        if bytes > limits::EXPRESS_EXECUTION_BYTES || (too_many && grows) {
+        if bytes > self.room.bounds.execution_bytes || (too_many && grows) {
             return Err(Outgrown { bytes });
         }
         Ok(())
@@ -112,7 +112,7 @@ mod tests {
     use super::*;
 
     fn room(executions: usize, bytes: usize) -> Arc<Room> {
-        Arc::new(Room::new(ExpressBounds { executions, bytes }))
+        Arc::new(Room::new(ExpressBounds { executions, bytes, execution_bytes: 250 }))
     }
 
     #[tokio::test]
@@ -138,13 +138,16 @@ mod tests {
         assert_eq!(Share::take(&room, 1).err(), Some(StartError::Full));
         assert_eq!(one.hold(199), Ok(()));
         assert_eq!(one.hold(200), Err(Outgrown { bytes: 200 }));
-        assert_eq!(one.hold(30), Ok(()));
+        assert_eq!((one.hold(30), one.most()), (Ok(()), 200));
         let mut two = Share::take(&room, 1).unwrap();
-        assert_eq!(
-            two.hold(limits::EXPRESS_EXECUTION_BYTES + 1).err().map(|outgrown| outgrown.bytes > 0),
-            Some(true)
-        );
+        drop(one);
+        assert_eq!(two.hold(199), Ok(()));
         drop(two);
-        assert_eq!((room.held.load(Ordering::Relaxed), one.most()), (30, 200));
+        let wide = self::room(10, 1_000);
+        let mut alone = Share::take(&wide, 1).unwrap();
+        assert_eq!(alone.hold(250), Ok(()));
+        assert_eq!(alone.hold(251), Err(Outgrown { bytes: 251 }), "one of them alone");
+        drop(alone);
+        assert_eq!((room.held.load(Ordering::Relaxed), wide.held.load(Ordering::Relaxed)), (0, 0));
     }
 }

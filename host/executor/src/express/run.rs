@@ -172,6 +172,8 @@ impl Run {
             match command {
                 Command::Dispatch(work) => self.dispatch(work, late),
                 Command::Cancel(work) => self.pending.cancel(work),
+                // Express machines have no jobs.
+                Command::StopJob(_) => {}
             }
         }
         match self.measure() {
@@ -211,6 +213,7 @@ impl Run {
             idempotency_key: task.idempotency_key,
             deadline: task.deadline.map(|deadline| later(deadline, late)),
             pinned_at: Some(self.execution.context.start_time),
+            test_case: self.execution.context.test_case.clone(),
         };
         self.pending.begin(&self.shared.integration, task.work, request);
     }

@@ -1,9 +1,11 @@
 //! After the commit of a turn: answer, begin new work, abort what is no longer pending; or undo the turn.
 
 use super::away::{Gone, Queued};
-use super::live::Live;
+use super::live::{Live, Running};
 use super::turn::{Reply, Turn};
 use super::{Message, Occurrence, Shard};
+use crate::allotment::Lot;
+use crate::endings::holding;
 use crate::error::{AnswerError, RedriveError, StartError, StopError};
 use crate::integration::{TaskOutcome, TaskRequest};
 use crate::limits;
@@ -15,7 +17,8 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 use stepwell_asl::{
-    BranchId, Command, Doer, EventKind, StatesError, Status, TaskToken, TaskWork, Timestamp, Work, WorkId,
+    BranchId, Command, Doer, EventKind, Execution, StatesError, Status, TaskToken, TaskWork, Timestamp, Work,
+    WorkId,
 };
 use stepwell_store::{ExecutionId, StoreError};
 use tokio::time::Instant;
@@ -67,6 +70,8 @@ impl Shard {
 
     fn carry_out(&mut self, mut turn: Turn) {
         self.tell(&mut turn);
+        // Before anyone is told: who hears that one has ended may start another.
+        self.give_back(&mut turn);
         for reply in turn.replies {
             // A caller that no longer waits has its answer in the store.
             match reply {
@@ -93,6 +98,7 @@ impl Shard {
                 match command {
                     Command::Dispatch(work) => self.dispatch(id, work, began.elapsed()),
                     Command::Cancel(work) => self.cancel(id, work),
+                    Command::StopJob(job) => self.stop_job(id, *job),
                 }
             }
         }
@@ -105,7 +111,7 @@ impl Shard {
         }
         for id in turn.stranded {
             self.sweep(id);
-            self.ties.endings.tell(id);
+            self.ties.endings.tell(id, || self.ties.place.hold());
             self.release_stranded(id);
         }
     }
@@ -123,6 +129,7 @@ impl Shard {
         if !conflict {
             warn!(%failure, events = turn.occurrences.len(), "a commit failed");
         }
+        turn.leaving.into_iter().for_each(Lot::keep);
         let mut handing_out = Vec::new();
         for reply in turn.replies {
             // A caller that no longer waits needs no answer.
@@ -214,9 +221,7 @@ impl Shard {
         }
         for work in pending {
             let runs = match &work {
-                Work::Task(task) => self.live.get(&id).is_some_and(|live| {
-                    live.tasks.contains_key(&task.work) || live.offered.contains_key(&task.work)
-                }),
+                Work::Task(task) => self.live.get(&id).is_some_and(|live| live.runs(task)),
                 Work::Timer { .. } | Work::Continue { .. } => false,
             };
             match work {
@@ -263,43 +268,54 @@ impl Shard {
             // It stays pending, and runs after the restart.
             return;
         }
+        let Some(task) = self.begin_mocked(id, task) else { return };
         if let Doer::Worker { .. } = task.doer {
             return self.begin_activity(id, task);
         }
         let Some(live) = self.live.get_mut(&id) else { return };
         let (work, doer) = (task.work, task.doer);
-        let token = (doer == Doer::Callback).then(|| TaskToken::issue(&live.execution.context, work));
-        let request = TaskRequest {
-            task_token: token,
-            execution_arn: live.execution_arn().to_owned(),
-            state_name: task.state_name,
-            resource: task.resource,
-            parameters: task.parameters,
-            attempt: task.attempt,
-            idempotency_key: task.idempotency_key,
-            deadline: task.deadline,
-            pinned_at: Some(live.execution.pinned_at()),
-        };
+        let submission = task.submission.clone().map(|submission| *submission);
+        let request = request(&live.execution, task);
+        let awaits_job = submission.is_some();
         let (integration, sender) = (Arc::clone(&self.integration), self.sender.clone());
+        let hold = self.ties.place.hold();
         let running = tokio::spawn(async move {
-            let outcome =
-                AssertUnwindSafe(integration.run(request)).catch_unwind().await.unwrap_or_else(|_| {
-                    error!("an integration panicked; its task failed");
-                    let cause = "The integration failed inside the server; its log has the details.";
-                    TaskOutcome {
-                        result: Err(StatesError::new("Lambda.ServiceException", cause)),
-                        log: Vec::new(),
-                    }
-                });
-            let kind = match outcome.result {
-                Ok(output) if doer == Doer::Callback => EventKind::TaskSubmitted { work, output },
-                Ok(result) => EventKind::TaskSucceeded { work, result },
-                Err(error) => EventKind::TaskFailed { work, error },
+            let (outcome, kept) = match submission {
+                None => (unpanicked(integration.run(request)).await, Some(hold)),
+                // What waits for the end of something else does not keep time from being skipped to that.
+                Some(submission) => holding(hold, unpanicked(integration.finish(request, submission))).await,
+            };
+            let kind = match (outcome.result, doer) {
+                (Ok(output), Doer::Callback | Doer::Job { submitted: false }) => {
+                    EventKind::TaskSubmitted { work, output }
+                }
+                (Ok(result), Doer::Integration | Doer::Worker { .. } | Doer::Job { submitted: true }) => {
+                    EventKind::TaskSucceeded { work, result }
+                }
+                (Err(error), _) => EventKind::TaskFailed { work, error },
             };
             // The shard ends only with the server; then the task runs again after the restart.
-            let _ = sender.send(Message::TaskEnded(Occurrence { id, kind, log: outcome.log })).await;
+            let _ = sender.send(Message::TaskEnded(Occurrence { id, kind, log: outcome.log }, kept)).await;
         });
-        live.tasks.insert(work, running.abort_handle());
+        live.tasks.insert(work, Running::new(running.abort_handle(), awaits_job));
+    }
+
+    /// Has a job stopped that nobody waits for any more. While the server ends, too: that its task was aborted is durable.
+    fn stop_job(&self, id: ExecutionId, job: TaskWork) {
+        let Some(live) = self.live.get(&id) else { return };
+        let submission = job.submission.clone().map(|submission| *submission);
+        let request = request(&live.execution, job);
+        if self.integration.mocked(&request).is_some() {
+            return;
+        }
+        let (integration, hold) = (Arc::clone(&self.integration), self.ties.place.hold());
+        tokio::spawn(async move {
+            let stop = AssertUnwindSafe(integration.stop(request, submission)).catch_unwind();
+            if !matches!(tokio::time::timeout(limits::STOP_JOB, stop).await, Ok(Ok(()))) {
+                warn!(execution = ?id, "a job could not be stopped; it goes on by itself");
+            }
+            drop(hold);
+        });
     }
 
     fn cancel(&mut self, id: ExecutionId, work: WorkId) {
@@ -342,11 +358,18 @@ impl Shard {
 
     /// Drops an execution from memory, and answers those who wait for an event of it.
     pub(super) fn forget(&mut self, id: ExecutionId, gone: &Gone) {
-        if let Some(away) = self.drop_live(id).and_then(|live| live.away) {
-            away.dismiss(gone);
+        if let Some(mut live) = self.drop_live(id) {
+            match gone {
+                // It is in the store as it was.
+                Gone::Unread(_) => live.stays_open(),
+                Gone::Ended(_) | Gone::NeverStarted => live.ended(),
+            }
+            if let Some(away) = live.away {
+                away.dismiss(gone);
+            }
         }
         self.release_redrives(id);
-        self.ties.endings.tell(id);
+        self.ties.endings.tell(id, || self.ties.place.hold());
     }
 
     /// Drops an execution from memory, with its tasks and timers.
@@ -362,6 +385,15 @@ impl Shard {
         }
         Some(live)
     }
+}
+
+/// What an integration does, which must not take the shard down.
+async fn unpanicked(run: impl Future<Output = TaskOutcome>) -> TaskOutcome {
+    AssertUnwindSafe(run).catch_unwind().await.unwrap_or_else(|_| {
+        error!("an integration panicked; its task failed");
+        let cause = "The integration failed inside the server; its log has the details.";
+        TaskOutcome { result: Err(StatesError::new("Lambda.ServiceException", cause)), log: Vec::new() }
+    })
 }
 
 fn later(at: Timestamp, by: Duration) -> Timestamp {
@@ -380,5 +412,22 @@ fn runs_here(work: &Work) -> Option<WorkId> {
     match work {
         Work::Task(task) => (!matches!(task.doer, Doer::Worker { scheduled: true, .. })).then_some(task.work),
         Work::Timer { .. } | Work::Continue { .. } => None,
+    }
+}
+
+/// A task of an execution, for whoever runs it.
+pub(super) fn request(execution: &Execution, task: TaskWork) -> TaskRequest {
+    let token = (task.doer == Doer::Callback).then(|| TaskToken::issue(&execution.context, task.work));
+    TaskRequest {
+        task_token: token,
+        execution_arn: execution.context.execution_arn.clone(),
+        state_name: task.state_name,
+        resource: task.resource,
+        parameters: task.parameters,
+        attempt: task.attempt,
+        idempotency_key: task.idempotency_key,
+        deadline: task.deadline,
+        pinned_at: Some(execution.pinned_at()),
+        test_case: execution.context.test_case.clone(),
     }
 }

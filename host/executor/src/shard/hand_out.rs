@@ -4,6 +4,7 @@
 //! as well, and another one gets it.
 
 use super::away::{Asker, Queued};
+use super::live::Running;
 use super::turn::{Reply, Turn};
 use super::{Asked, Message, Occurrence, Shard};
 use crate::activities::{Delivery, HandedTask, Offered, same_account};
@@ -74,9 +75,9 @@ impl Shard {
                 EventKind::TaskFailed { work, error: StatesError::runtime(NO_ACTIVITY) }
             };
             // The shard ends only with the server; then it is looked up again after the restart.
-            let _ = home.send(Message::TaskEnded(Occurrence { id, kind, log: Vec::new() })).await;
+            let _ = home.send(Message::TaskEnded(Occurrence { id, kind, log: Vec::new() }, None)).await;
         });
-        live.tasks.insert(work, looked_up.abort_handle());
+        live.tasks.insert(work, Running::new(looked_up.abort_handle(), false));
     }
 
     /// Hands a task out to a worker that still waits for it.

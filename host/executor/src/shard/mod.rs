@@ -9,6 +9,7 @@ mod answer;
 mod away;
 mod hand_out;
 mod live;
+mod mocked;
 mod redrive;
 mod revival;
 mod start;
@@ -18,6 +19,7 @@ mod turn;
 
 use crate::activities::Activities;
 use crate::alarm::Recovered;
+use crate::allotment::Allotment;
 use crate::clock::Clock;
 use crate::deletions::Deletions;
 use crate::endings::Endings;
@@ -71,8 +73,8 @@ pub(crate) enum Message {
     Delivered { id: ExecutionId, work: WorkId },
     /// A worker was given a task and has not got it.
     Undelivered { id: ExecutionId, work: WorkId },
-    /// A task ended, or has come a step further.
-    TaskEnded(Occurrence),
+    /// A task ended, or has come a step further. Virtual time waits until that is known here.
+    TaskEnded(Occurrence, Option<Hold>),
     /// A step came back from the lane.
     Stepped(Box<Stepped>),
     /// An execution that is not in memory, or was not a moment ago, has something to do.
@@ -115,6 +117,8 @@ pub(crate) struct Parts {
     pub(crate) lane: Arc<Lane>,
     pub(crate) ids: Arc<Ids>,
     pub(crate) quotas: Quotas,
+    /// Of all open executions, whether they are in memory or not.
+    pub(crate) open: Allotment,
     pub(crate) observer: Arc<dyn Observer>,
     pub(crate) deletions: Arc<Deletions>,
 }
@@ -140,6 +144,7 @@ pub(crate) struct Shard {
     lane: Arc<Lane>,
     ids: Arc<Ids>,
     quotas: Quotas,
+    open: Allotment,
     observer: Arc<dyn Observer>,
     deletions: Arc<Deletions>,
     ties: Ties,
@@ -171,8 +176,8 @@ impl Shard {
         sender: mpsc::Sender<Message>,
         inbox: mpsc::Receiver<Message>,
     ) -> Shard {
-        let Parts { store, reviver, integration, activities, clock, lane, ids, quotas, observer, deletions } =
-            parts;
+        let Parts { store, reviver, integration, activities, clock, lane, ids, quotas, .. } = parts;
+        let Parts { open, observer, deletions, .. } = parts;
         Shard {
             store,
             reviver,
@@ -183,6 +188,7 @@ impl Shard {
             lane,
             ids,
             quotas,
+            open,
             observer,
             deletions,
             ties,
@@ -210,6 +216,7 @@ impl Shard {
         }
         for live in self.live.values_mut() {
             live.abort_tasks();
+            live.stays_open();
         }
         self.write_checkpoints().await;
         self.ties.endings.close();
@@ -248,7 +255,7 @@ impl Shard {
             && self.closing.is_none()
             && self.ready.is_empty()
             && self.reviving.is_empty()
-            && self.live.values().all(Live::is_idle)
+            && !self.live.values().any(Live::is_busy_or_queued)
         {
             self.ties.place.rest(self.timers.next_due());
         }
@@ -305,7 +312,11 @@ impl Shard {
             Message::HandOut(hand_out) => self.hand_out(*hand_out, turn),
             Message::Delivered { id, work } => self.delivered(id, work, turn),
             Message::Undelivered { id, work } => self.undelivered(id, work, turn),
-            Message::TaskEnded(occurrence) => self.apply(occurrence, turn),
+            Message::TaskEnded(occurrence, hold) => {
+                self.apply(occurrence, turn);
+                // The shard holds time itself now.
+                drop(hold);
+            }
             Message::Stepped(stepped) => self.came_back(*stepped, turn).await,
             Message::Wake { id, permit, hold, recovered } => {
                 self.wake(id, permit, recovered);

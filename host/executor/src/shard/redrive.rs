@@ -110,9 +110,18 @@ impl Shard {
     }
 
     fn go_on(&mut self, id: ExecutionId, revived: Revived, redriver: Redriver, turn: &mut Turn) {
+        let arn = revived.execution.context.execution_arn.clone();
+        let open = match self.open.take(&arn) {
+            Ok(open) => open,
+            Err(exhausted) => {
+                // The caller may be gone; that changes nothing here.
+                let _ = redriver.reply.send(Err(RedriveError::TooManyOpen { most: exhausted.most }));
+                return;
+            }
+        };
         let number = revived.execution.progress.redrive.map_or(0, |redrive| redrive.count) + 1;
-        self.names.insert(revived.execution.context.execution_arn.clone(), id);
-        self.live.insert(id, Live::revived(revived));
+        self.names.insert(arn, id);
+        self.live.insert(id, Live::revived(revived, open));
         // Until it is known whether the commit was stored, nobody is told that it runs.
         self.redriving.entry(id).or_default();
         let occurrence = Occurrence { id, kind: EventKind::Redrive { number }, log: Vec::new() };

@@ -82,8 +82,10 @@ impl Shard {
                 if let Some(recovered) = recovered {
                     recovered.count();
                 }
-                self.names.insert(revived.execution.context.execution_arn.clone(), id);
-                self.live.insert(id, Live::revived(revived));
+                let arn = revived.execution.context.execution_arn.clone();
+                let open = self.open.taken(&arn);
+                self.names.insert(arn, id);
+                self.live.insert(id, Live::revived(revived, open));
                 self.dispatch_pending(id);
                 self.forgive(id);
                 self.take_back(id);
@@ -167,8 +169,13 @@ impl Shard {
             .now()
             .0
             .saturating_add(i64::try_from(2 * limits::TIMER_SLEEP.as_millis()).unwrap_or(i64::MAX));
-        if live.is_idle() && live.heard_of.is_empty() && rest.due.is_none_or(|due| due > Timestamp(soon)) {
-            self.drop_live(id);
+        let is_late = rest.due.is_none_or(|due| due > Timestamp(soon));
+        if is_late
+            && live.is_idle()
+            && live.heard_of.is_empty()
+            && let Some(mut live) = self.drop_live(id)
+        {
+            live.stays_open();
         }
     }
 }

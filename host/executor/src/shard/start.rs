@@ -64,6 +64,11 @@ impl Shard {
         reply: StartReply,
         turn: &mut Turn,
     ) {
+        let open = match self.open.take(&request.execution_arn) {
+            Ok(open) => open,
+            // The caller may be gone; that changes nothing here.
+            Err(exhausted) => return drop(reply.send(Err(StartError::TooManyOpen { most: exhausted.most }))),
+        };
         let id = self.ids.next();
         let now = self.clock.now();
         let record = StartRecord {
@@ -87,12 +92,14 @@ impl Shard {
             quotas: self.quotas,
             version: request.version,
             alias: request.alias,
+            test_case: request.test_case,
             token_key: if machine.gives_tokens() { self.ids.token_key(id) } else { TokenKey::default() },
+            starter: request.starter,
         };
         let started = Started { execution_arn: context.execution_arn.clone(), started_at: now };
         self.names.insert(context.execution_arn.clone(), id);
         let tracked = Tracked::new(id, record, request.fresh_name);
-        let live = Live::new(machine, tracked, Execution::new(context, request.input_value));
+        let live = Live::new(machine, tracked, Execution::new(context, request.input_value), open);
         self.live.insert(id, live);
         let occurrence = Occurrence { id, kind: EventKind::Start, log: Vec::new() };
         if self.is_laned(id) {

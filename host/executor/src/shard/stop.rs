@@ -66,6 +66,7 @@ impl Shard {
             turn.replies.push(Reply::Stop(reply, at));
         }
         let (error, cause) = asked.unwrap_or_default();
+        turn.leaving.push(self.open.taken(stranded.execution_arn()));
         let kept = turn.changes.abort(stranded, at, error, cause);
         turn.keep(kept);
         turn.count();
@@ -80,6 +81,16 @@ impl Shard {
             self.revive_for(id, asked);
         }
         self.release_redrives(id);
+    }
+
+    /// Gives back the places of those that the turn has ended among the open executions of their accounts.
+    pub(super) fn give_back(&mut self, turn: &mut Turn) {
+        turn.leaving.clear();
+        for id in &turn.touched {
+            if let Some(live) = self.live.get_mut(id).filter(|live| live.stopped_at().is_some()) {
+                live.ended();
+            }
+        }
     }
 
     /// Answers those who wanted to stop an execution that has ended.

@@ -4,6 +4,7 @@ use super::away::Queued;
 use super::hand_out::HandingOut;
 use super::live::Before;
 use super::{Occurrence, Shard};
+use crate::allotment::Lot;
 use crate::error::{AnswerError, RedriveError, StartError, StopError};
 use crate::limits;
 use crate::observer::Tally;
@@ -31,6 +32,8 @@ pub(super) struct Turn {
     pub(super) submitted: Vec<(ExecutionId, WorkId)>,
     /// Executions that cannot be continued and that the turn has ended.
     pub(super) stranded: Vec<ExecutionId>,
+    /// The places of those among the open ones.
+    pub(super) leaving: Vec<Lot>,
     /// What those who watch executions are told after the commit, in order.
     pub(super) observed: Vec<(ExecutionId, Vec<HistoryEvent>)>,
     /// For those who count.
@@ -147,7 +150,7 @@ impl Shard {
         }
         if is_last && live.execution.progress.status == Status::Running {
             // Its machine is being deleted: nothing new begins, and the next event ends it.
-            transition.commands.retain(|command| matches!(command, Command::Cancel(_)));
+            transition.commands.retain(|command| !matches!(command, Command::Dispatch(_)));
             let kind = EventKind::Stop { error: None, cause: None };
             self.ready.push_back(Occurrence { id, kind, log: Vec::new() });
         }

@@ -83,9 +83,12 @@ async fn life(store: &Store, executor: &Executor, backend: &FaultBackend) -> boo
             match executor.start(request("all", &number.to_string(), number)).await {
                 Ok(_) | Err(StartError::Store(_) | StartError::ShuttingDown | StartError::Busy) => {}
                 Err(StartError::AlreadyExists { .. }) => ended += 1,
-                Err(failure @ (StartError::Definition { .. } | StartError::Full | StartError::Broken)) => {
-                    panic!("{failure}")
-                }
+                Err(
+                    failure @ (StartError::Definition { .. }
+                    | StartError::Full
+                    | StartError::TooManyOpen { .. }
+                    | StartError::Broken),
+                ) => panic!("{failure}"),
             }
         }
         if backend.crashed() || ended == EXECUTIONS {

@@ -7,7 +7,8 @@ use std::time::Duration;
 use stepwell_asl::jsonata::{Evaluation, EvaluationError};
 use stepwell_asl::{HistoryEvent, Resource, Status, Timestamp};
 use stepwell_executor::{
-    Clock, Executor, ExecutorConfig, Expressions, Integration, StartRequest, TaskOutcome, TaskRequest,
+    Allotment, Clock, Executor, ExecutorConfig, Expressions, Integration, StartRequest, TaskOutcome,
+    TaskRequest,
 };
 use stepwell_store::{Backend, Changes, MachineId, MachineRecord, MemoryBackend, Standing, Store};
 
@@ -160,12 +161,24 @@ impl World<Played> {
 impl<E: Expressions + 'static> World<E> {
     /// A life: `None` when the store fails meanwhile.
     pub(crate) fn open_over(&self, backend: Arc<dyn Backend>) -> Option<(Store, Executor)> {
+        self.open_with(backend, Allotment::unbounded())
+    }
+
+    fn open_with(&self, backend: Arc<dyn Backend>, open_executions: Allotment) -> Option<(Store, Executor)> {
         let store = Store::new(backend);
-        let config = ExecutorConfig { shards: self.shards, ..ExecutorConfig::default() };
+        let config = ExecutorConfig { shards: self.shards, open_executions, ..ExecutorConfig::default() };
         let expressions = Arc::<E>::clone(&self.expressions);
         let clock = Arc::clone(&self.clock);
         let executor = Executor::open(store.clone(), Arc::new(Echo), expressions, clock, config);
         executor.ok().map(|executor| (store, executor))
+    }
+
+    #[allow(dead_code, reason = "the tests of the lane have no such bound")]
+    /// A life in which so many executions may be open.
+    pub(crate) async fn open_bounded(&self, backend: Arc<dyn Backend>, most: u64) -> (Executor, Allotment) {
+        let held = Store::new(Arc::clone(&self.backend)).count_held_running().await.unwrap();
+        let open = Allotment::bounded(most, held);
+        (self.open_with(backend, open.clone()).unwrap().1, open)
     }
 
     pub(crate) fn open(&self) -> Executor {
@@ -268,6 +281,8 @@ pub(crate) fn request(machine_name: &str, name: &str, number: u64) -> StartReque
         input_value,
         trace_header: None,
         version: None,
+        test_case: None,
         alias: None,
+        starter: None,
     }
 }

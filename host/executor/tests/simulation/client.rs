@@ -18,6 +18,8 @@ pub(crate) struct Client {
     pub(crate) stopped: BTreeMap<u64, Timestamp>,
     /// When each redrive was.
     pub(crate) redriven: BTreeMap<u64, Vec<Timestamp>>,
+    /// Orders that it has asked to be redriven, whatever it heard: a stop may then be one of another life of theirs.
+    asked_to_redrive: BTreeSet<u64>,
     /// Orders that have succeeded, and so cannot be redriven.
     succeeded: BTreeSet<u64>,
     /// Orders whose name is taken by an ended execution.
@@ -37,7 +39,12 @@ impl Client {
             match answer {
                 Ok(started) => self.heard_of_start(number, started.started_at, truth).await,
                 Err(StartError::AlreadyExists { .. }) => drop(self.ended.insert(number)),
-                Err(StartError::Store(_) | StartError::ShuttingDown | StartError::Busy) => {}
+                Err(
+                    StartError::Store(_)
+                    | StartError::ShuttingDown
+                    | StartError::Busy
+                    | StartError::TooManyOpen { .. },
+                ) => {}
                 Err(failure @ (StartError::Definition { .. } | StartError::Full | StartError::Broken)) => {
                     panic!("{failure}")
                 }
@@ -65,6 +72,7 @@ impl Client {
         let numbers: Vec<u64> = ended.filter(|number| !self.is_done(*number)).collect();
         let asked: Vec<(u64, String)> =
             numbers.iter().map(|number| (*number, format!("redrive-{}", made(number)))).collect();
+        self.asked_to_redrive.extend(&numbers);
         let answers = join_all(asked.iter().map(|(number, token)| async move {
             let (arn, token) = (arn(*number), || Some(token.clone()));
             futures_util::future::join(executor.redrive(&arn, token()), executor.redrive(&arn, token())).await
@@ -78,7 +86,12 @@ impl Client {
                 Err(RedriveError::NotRedrivable { status: Status::Succeeded }) => {
                     self.succeeded.insert(number);
                 }
-                Err(RedriveError::Store(_) | RedriveError::ShuttingDown | RedriveError::Busy) => {}
+                Err(
+                    RedriveError::Store(_)
+                    | RedriveError::ShuttingDown
+                    | RedriveError::Busy
+                    | RedriveError::TooManyOpen { .. },
+                ) => {}
                 Err(failure) => panic!("order {number}: {failure}"),
             }
         }
@@ -107,7 +120,7 @@ impl Client {
         // Also some of those that it has stopped already: they must say so again.
         let asks = |number: &u64| {
             is_stopped(*number)
-                && !self.redriven.contains_key(number)
+                && !self.asked_to_redrive.contains(number)
                 && (!self.stopped.contains_key(number) || (self.looks + number).is_multiple_of(16))
         };
         let numbers: Vec<u64> = (0..orders).filter(asks).collect();

@@ -17,13 +17,13 @@ mod shop;
 mod tally;
 
 use client::Client;
-use shop::{DEFINITION, PausedClock, Shop, World, machine};
+use shop::{DEFINITION, PausedClock, Shop, World, arn, machine};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use stepwell_asl::Status;
-use stepwell_executor::{Executor, ExecutorConfig, NoExpressions};
+use stepwell_executor::{Allotment, Executor, ExecutorConfig, NoExpressions};
 use stepwell_store::fault::{Fault, FaultBackend, FaultPlan};
-use stepwell_store::{Backend, Changes, ExecutionId, KeyRange, MemoryBackend, Space, Store};
+use stepwell_store::{Backend, Changes, ExecutionId, KeyRange, MemoryBackend, Space, Store, holder_of};
 use tally::{FAULTS, Tally};
 use tokio::time::{Duration, Instant, sleep};
 
@@ -34,6 +34,8 @@ const FIRST_SEED: u64 = 1;
 const LIVES: u64 = 1_000;
 /// Looks at all executions in one life, half a second of virtual time apart; one that takes longer is stuck.
 const ROUNDS: usize = 1_000;
+/// Executions of a client that nobody else here knows.
+const UNKNOWN_OPEN: u64 = 1_000;
 /// How often the progress of a long simulation is told, in runs.
 const RUNS_PER_LINE: u64 = 100;
 
@@ -42,6 +44,8 @@ struct Run {
     seed: u64,
     orders: u64,
     shards: usize,
+    /// Orders that may be open at the same time.
+    most_open: u64,
     plan: FaultPlan,
 }
 
@@ -61,32 +65,49 @@ impl Run {
             slow_for: Duration::from_millis(slow_for),
             ..FaultPlan::every(seed)
         };
-        Run { seed, orders: 20 + seed % 41, shards: usize::try_from(1 + seed % 4).unwrap(), plan }
+        let (orders, shards) = (20 + seed % 41, usize::try_from(1 + seed % 4).unwrap());
+        let most_open = if seed.is_multiple_of(5) { orders / 2 } else { orders };
+        Run { seed, orders, shards, most_open, plan }
     }
 }
 
 impl World {
     /// Begins a life.
-    fn open(&self, run: &Run, life: u64, backend: Arc<dyn Backend>) -> (Store, Executor) {
+    async fn open(&self, run: &Run, life: u64, backend: Arc<dyn Backend>, truth: &Store) -> Life {
         let store = Store::new(backend);
+        // Some that nobody knows are always open: then it shows when one is given back twice.
+        let mut held = truth.count_held_running().await.unwrap();
+        *held.entry(holder_of(&arn(0)).to_owned()).or_default() += UNKNOWN_OPEN;
+        let open_executions = Allotment::bounded(UNKNOWN_OPEN + run.most_open, held);
         let (shop, clock) = (Arc::<Shop>::clone(&self.shop), Arc::clone(&self.clock));
         let seed = Some((run.seed << 16) + life);
-        let config = ExecutorConfig { shards: run.shards, seed, ..ExecutorConfig::default() };
+        let counted = open_executions.clone();
+        let config =
+            ExecutorConfig { shards: run.shards, seed, open_executions, ..ExecutorConfig::default() };
         let executor = Executor::open(store.clone(), shop, Arc::new(NoExpressions), clock, config).unwrap();
-        (store, executor)
+        Life { store, executor, open: counted }
+    }
+}
+
+/// One life of the executor.
+struct Life {
+    store: Store,
+    executor: Executor,
+    open: Allotment,
+}
+
+impl Life {
+    /// What is counted as open is what is open.
+    async fn check_open(&self, truth: &Store) {
+        let running = truth.count_running().await.unwrap();
+        assert_eq!(self.open.held(&arn(0)), Some(UNKNOWN_OPEN + running), "counted as open");
     }
 }
 
 /// One life: asks for everything again and again, until all have ended or the process "dies". Whether all have ended.
-async fn live(
-    run: &Run,
-    client: &mut Client,
-    executor: &Executor,
-    backend: &FaultBackend,
-    truth: &Store,
-) -> bool {
+async fn live(run: &Run, client: &mut Client, life: &Life, backend: &FaultBackend, truth: &Store) -> bool {
     for _ in 0..ROUNDS {
-        let ended = client.look(run.orders, executor, truth).await;
+        let ended = client.look(run.orders, &life.executor, truth).await;
         if backend.crashed() {
             return false;
         }
@@ -112,10 +133,11 @@ async fn simulate(run: &Run) -> Tally {
     loop {
         assert!(life < LIVES, "not done after {LIVES} lives; faults: {:?}", backend.struck());
         let shared = Arc::new(backend);
-        let (_, executor) = world.open(run, life, Arc::<FaultBackend>::clone(&shared));
-        let done = live(run, &mut client, &executor, &shared, &truth).await;
-        executor.shut_down(Duration::ZERO).await;
+        let this = world.open(run, life, Arc::<FaultBackend>::clone(&shared), &truth).await;
+        let done = live(run, &mut client, &this, &shared, &truth).await;
+        this.executor.shut_down(Duration::ZERO).await;
         if done {
+            this.check_open(&truth).await;
             tally.strike(&shared.struck());
             break;
         }
@@ -134,7 +156,9 @@ async fn simulate(run: &Run) -> Tally {
 
 /// The parts of ended executions go; what failed commits and crashes have left, with the next start.
 async fn check_leftovers(world: &World, run: &Run, life: u64, memory: &Arc<MemoryBackend>) {
-    let (store, executor) = world.open(run, life, Arc::<MemoryBackend>::clone(memory));
+    let truth = Store::new(Arc::<MemoryBackend>::clone(memory));
+    let backend = Arc::<MemoryBackend>::clone(memory);
+    let Life { store, executor, .. } = world.open(run, life, backend, &truth).await;
     for _ in 0..ROUNDS {
         if store.leftovers(1).await.unwrap().is_empty() {
             break;

@@ -222,7 +222,9 @@ pub(crate) fn request(number: u64) -> StartRequest {
         input_value,
         trace_header: None,
         version: None,
+        test_case: None,
         alias: None,
+        starter: None,
     }
 }
 

@@ -2,8 +2,6 @@
 //!
 //! HTTP/1.1. Redirects are the guest's own business. Nothing here may outlive the future or the body that the guest holds.
 
-use super::address::Reach;
-use super::connect::Connector;
 use super::failure::{self, Failure};
 use super::permits;
 use super::policy::Target;
@@ -17,6 +15,7 @@ use hyper::client::conn::http1;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
+use stepwell_net::{Connector, Reach};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Sleep, timeout};
@@ -107,10 +106,12 @@ async fn connect(
     reach: &Reach,
     time: Duration,
 ) -> Result<(http1::SendRequest<WasiBody>, Driver), Failure> {
-    let stream = connector.connect(target, reach, time).await?;
+    let stream = connector.connect((&target.host, target.port), reach, time).await?;
     Ok(match target.scheme {
         HttpScheme::Http => handshake(stream).await?,
-        HttpScheme::Https => handshake(connector.tls.connect(&target.host, stream).await?).await?,
+        HttpScheme::Https => {
+            handshake(connector.tls.connect(&target.host, stream).await.map_err(Failure::from)?).await?
+        }
     })
 }
 

@@ -3,6 +3,7 @@
 //! It must never carry a header, a query or anything of a body.
 
 use std::io::{self, ErrorKind};
+use stepwell_net::ConnectError;
 use wasmtime_wasi_http::Error;
 
 /// A request that came to nothing.
@@ -24,6 +25,24 @@ impl Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Self { error, reason: None }
+    }
+}
+
+impl From<ConnectError> for Failure {
+    fn from(error: ConnectError) -> Self {
+        match error {
+            ConnectError::NoName => Error::HttpRequestUriInvalid.into(),
+            ConnectError::NotFound => Error::DnsError { rcode: None, info_code: None }.into(),
+            ConnectError::LookupTimeout => Error::DnsTimeout.into(),
+            ConnectError::NotPublic(address) => {
+                let reason =
+                    format!("its host's address {address} is not public, and no rule that fits names it");
+                Self::denied(Error::DestinationIpProhibited, reason)
+            }
+            ConnectError::Timeout => Error::ConnectionTimeout.into(),
+            ConnectError::Io(error) => of_io(&error).into(),
+            ConnectError::Internal(text) => Error::InternalError(Some(text)).into(),
+        }
     }
 }
 

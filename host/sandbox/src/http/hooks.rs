@@ -4,8 +4,6 @@
 //! request belongs to handles in the call's table: when the call is dropped, they are, and their connections close.
 //! Neither query, header nor body may reach a log.
 
-use super::address::Reach;
-use super::connect::Connector;
 use super::exchange::{Times, exchange};
 use super::failure::Failure;
 use super::policy::{self, Target};
@@ -16,6 +14,7 @@ use crate::output::CallLog;
 use http::header::HOST;
 use http::{HeaderName, HeaderValue, Method, Request, Response, Uri};
 use std::sync::{Arc, LazyLock};
+use stepwell_net::{Connector, Reach};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime_wasi_http::{
     DEFAULT_FORBIDDEN_HEADERS, Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpCtx,

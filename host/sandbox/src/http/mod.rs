@@ -2,7 +2,7 @@
 //!
 //! A rule is checked for every request, since a guest follows redirects itself (`policy`). Addresses are checked where the
 //! connection is made, and the connection goes to a checked address, not to a name: so a name cannot resolve to one address for
-//! the check and to another for the connection (`connect`). Connections are never shared: neither two calls nor two requests of
+//! the check and to another for the connection (`stepwell-net`). Connections are never shared: neither two calls nor two requests of
 //! one call use the same one. Proxies that the environment names are not used.
 //!
 //! What a guest gets when it may not do something:
@@ -16,8 +16,6 @@
 //!
 //! These are told to the call's log, too, with the reason.
 
-mod address;
-mod connect;
 mod exchange;
 mod failure;
 mod hooks;
@@ -25,7 +23,6 @@ mod permits;
 mod policy;
 #[cfg(test)]
 mod tests;
-mod tls;
 
 pub(crate) use hooks::{OutgoingHttp, context};
 pub(crate) use policy::check_rule;

@@ -1,4 +1,4 @@
-//! How many connections and lookups all calls together may have: they share the server's files and threads.
+//! How many connections all calls together may have: they share the server's files.
 //!
 //! What waits here waits in the order of its arrival. This file must never let a guest wait without the caller's time-out.
 
@@ -7,16 +7,10 @@ use std::sync::{Arc, LazyLock};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 static CONNECTIONS: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(connections())));
-static LOOKUPS: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(limits::MAX_LOOKUPS)));
 
 /// Waits for the right to one connection.
 pub(super) async fn connection() -> Option<OwnedSemaphorePermit> {
     Arc::clone(&CONNECTIONS).acquire_owned().await.ok()
-}
-
-/// Waits for the right to look up one name, which keeps a thread.
-pub(super) async fn lookup() -> Option<OwnedSemaphorePermit> {
-    Arc::clone(&LOOKUPS).acquire_owned().await.ok()
 }
 
 /// Half of the files that this process may open: the server itself needs the others, for clients and for storage.

@@ -1,57 +1,18 @@
 //! Whether a rule makes sense, and whether a request fits one.
 //!
 //! A rule is an entry of the manifest's `http`. Names are compared in lower case and without the dot at their end. What a name
-//! resolves to is none of this file's business: see `address.rs` and `connect.rs`. It must never let anything through that no rule
+//! resolves to is none of this file's business: see `stepwell-net`. It must never let anything through that no rule
 //! names.
 
-use super::address::Reach;
 use super::failure::Failure;
 use crate::manifest::{HttpRule, HttpScheme};
 use http::Method;
 use http::uri::{Scheme, Uri};
 use ipnet::IpNet;
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr};
+use stepwell_net::{Host, Reach, is_number};
 use wasmtime_wasi_http::Error;
-
-/// Longest name of a host, in characters (RFC 1035).
-const MAX_NAME_CHARS: usize = 253;
-/// Longest part of a name between two dots, in characters (RFC 1035).
-const MAX_LABEL_CHARS: usize = 63;
-
-/// Whom a request is for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Host {
-    /// A name, in lower case, without a dot at its end.
-    Name(String),
-    /// An address.
-    Address(IpAddr),
-}
-
-impl Host {
-    /// Reads a host as it stands in a URL: an IPv6 address has brackets. `None` when it is none.
-    fn parse(text: &str) -> Option<Self> {
-        if let Some(inner) = text.strip_prefix('[') {
-            let address: Ipv6Addr = inner.strip_suffix(']')?.parse().ok()?;
-            return Some(Self::Address(IpAddr::V6(address)));
-        }
-        let text = text.strip_suffix('.').unwrap_or(text);
-        if let Ok(address) = text.parse::<Ipv4Addr>() {
-            return Some(Self::Address(IpAddr::V4(address)));
-        }
-        is_name(text).then(|| Self::Name(text.to_ascii_lowercase()))
-    }
-}
-
-impl fmt::Display for Host {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Name(name) => formatter.write_str(name),
-            Self::Address(IpAddr::V4(address)) => address.fmt(formatter),
-            Self::Address(IpAddr::V6(address)) => write!(formatter, "[{address}]"),
-        }
-    }
-}
 
 /// Scheme, host and port of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -199,28 +160,6 @@ impl Pattern {
             (Self::Below(end), Host::Name(name)) => name.len() > end.len() && name.ends_with(end.as_str()),
             (Self::Below(_), Host::Address(_)) => false,
         }
-    }
-}
-
-/// Tells whether a text is a name that a host can have. A name whose last label is a number is an IPv4 address to whoever
-/// resolves it (`127.1`, `0x7f.1`, `2130706433`), and here it is nothing.
-fn is_name(text: &str) -> bool {
-    let label = |label: &str| {
-        (1..=MAX_LABEL_CHARS).contains(&label.len())
-            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-    };
-    let last = text.rsplit('.').next().unwrap_or_default();
-    text.len() <= MAX_NAME_CHARS && text.split('.').all(label) && !is_number(last)
-}
-
-/// Tells whether resolvers take a label for a number: decimal, octal or hexadecimal.
-fn is_number(label: &str) -> bool {
-    let digits = label.strip_prefix("0x").or_else(|| label.strip_prefix("0X"));
-    match digits {
-        Some(digits) => digits.bytes().all(|byte| byte.is_ascii_hexdigit()),
-        None => !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_digit()),
     }
 }
 

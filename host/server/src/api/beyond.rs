@@ -29,6 +29,11 @@ impl Beyond {
         self.note("event", events.iter().any(has_large_payload));
     }
 
+    /// The same for the length of an output.
+    pub(super) fn look_at_output(&mut self, bytes: usize) {
+        self.note("output", bytes > Quotas::default().payload_bytes);
+    }
+
     fn note(&mut self, name: &'static str, is_beyond: bool) {
         if is_beyond && !self.0.contains(&name) {
             self.0.push(name);

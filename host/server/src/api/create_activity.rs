@@ -31,6 +31,8 @@ pub(super) async fn handle(server: &Server, mut call: Call) -> Answer {
             }
             return Err(ApiError::ActivityAlreadyExists(arn));
         }
+        let resources = &server.resources.activities;
+        let lot = resources.take(&arn).map_err(|full| ApiError::ActivityLimitExceeded(full.most))?;
         let record = ActivityRecord {
             arn: arn.clone(),
             name: name.clone(),
@@ -38,7 +40,10 @@ pub(super) async fn handle(server: &Server, mut call: Call) -> Answer {
             encryption_configuration: encryption.clone(),
         };
         match server.store.create_activity(&record, tags.clone()).await {
-            Ok(()) => return Ok(answer(&record)),
+            Ok(()) => {
+                lot.keep();
+                return Ok(answer(&record));
+            }
             Err(StoreError::Conflict) => {}
             Err(error) => return Err(error.into()),
         }

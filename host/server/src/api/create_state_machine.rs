@@ -35,6 +35,8 @@ pub(super) async fn handle(server: &Server, mut call: Call) -> Answer {
         if let Some((record, _)) = machine::find(server, &arn).await? {
             return wish.answer_existing(server, &record).await;
         }
+        let resources = &server.resources.machines;
+        let lot = resources.take(&arn).map_err(|full| ApiError::StateMachineLimitExceeded(full.most))?;
         let mut record = wish.record(server, arn.clone());
         let mut changes = Changes::new();
         if record.created_with.is_some() {
@@ -44,7 +46,10 @@ pub(super) async fn handle(server: &Server, mut call: Call) -> Answer {
         changes.machine(&record, &wish.definition, None)?;
         changes.set_tags(&record.arn, wish.tags.clone())?;
         match server.store.commit(changes).await {
-            Ok(()) => return Ok(answer(&record)),
+            Ok(()) => {
+                lot.keep();
+                return Ok(answer(&record));
+            }
             Err(StoreError::Conflict) => {}
             Err(error) => return Err(error.into()),
         }

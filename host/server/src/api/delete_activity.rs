@@ -2,6 +2,7 @@
 //! waiting, and are handed out if an activity of that name is created again; executions that come to it fail.
 
 use serde_json::json;
+use stepwell_store::StoreError;
 
 use super::{Answer, Call, arn};
 use crate::limits;
@@ -11,8 +12,16 @@ pub(super) async fn handle(server: &Server, mut call: Call) -> Answer {
     let arn = call.fields.required_text("activityArn", 1, limits::ARN_CHARACTERS);
     call.fields.check()?;
     arn::check_activity_arn(&arn)?;
-    if server.store.activity(&arn).await?.is_some() {
-        server.store.delete_activity(&arn).await?;
+    for _ in 0..limits::CHANGE_TRIES {
+        let Some((_, read)) = server.store.activity(&arn).await? else { return Ok(json!({})) };
+        match server.store.delete_activity(&arn, read).await {
+            Ok(()) => {
+                drop(server.resources.activities.taken(&arn));
+                return Ok(json!({}));
+            }
+            Err(StoreError::Conflict) => {}
+            Err(error) => return Err(error.into()),
+        }
     }
-    Ok(json!({}))
+    Err(StoreError::Conflict.into())
 }

@@ -7,8 +7,9 @@ use stepwell_store::StoreError;
 use super::arn::MachineArn;
 use super::error::ApiError;
 use super::{Answer, Call, machine};
+use crate::deletion::{self, Deletions};
+use crate::limits;
 use crate::server::Server;
-use crate::{deletion, limits};
 
 pub(super) async fn handle(server: &Server, mut call: Call) -> Answer {
     let arn = call.fields.required_text("stateMachineArn", 1, limits::ARN_CHARACTERS);
@@ -32,8 +33,9 @@ pub(super) async fn handle(server: &Server, mut call: Call) -> Answer {
         // From now on nothing is started, and what runs moves once more at most.
         server.executor.begin_deletion(record.id);
         // Whatever comes of it here, the machine is going: somebody sees to the rest.
-        if !deletion::try_finish(&server.store, &server.executor, &record).await.unwrap_or(false) {
-            tokio::spawn(deletion::finish(server.store.clone(), server.executor.clone(), record));
+        let deletions = Deletions::of(server);
+        if !deletion::try_finish(&deletions, &record).await.unwrap_or(false) {
+            tokio::spawn(deletion::finish(deletions, record));
         }
         return Ok(json!({}));
     }

@@ -26,6 +26,12 @@ pub(crate) enum ApiError {
     ActivityAlreadyExists(String),
     #[error("Activity Does Not Exist: '{0}'")]
     ActivityDoesNotExist(String),
+    /// How many there may be.
+    #[error(
+        "Activity Limit Exceeded: 'The account has {0} activities in this region, which is as many as are allowed: delete \
+         some first'"
+    )]
+    ActivityLimitExceeded(u64),
     #[error("Activity Worker Limit Exceeded: '{0}'")]
     ActivityWorkerLimitExceeded(String),
     #[error("Invalid Output: '{0}'")]
@@ -43,8 +49,8 @@ pub(crate) enum ApiError {
     ExecutionAlreadyExists(String),
     #[error("Execution Does Not Exist: '{0}'")]
     ExecutionDoesNotExist(String),
-    #[error("{0}")]
-    ExecutionLimitExceeded(&'static str),
+    #[error("Execution Limit Exceeded: '{0}'")]
+    ExecutionLimitExceeded(Cow<'static, str>),
     /// Why, in the words of `redriveStatusReason`.
     #[error("{0}")]
     ExecutionNotRedrivable(String),
@@ -82,6 +88,12 @@ pub(crate) enum ApiError {
     StateMachineDeleting(String),
     #[error("State Machine Does Not Exist: '{0}'")]
     StateMachineDoesNotExist(String),
+    /// How many there may be.
+    #[error(
+        "State Machine Limit Exceeded: 'The account has {0} state machines in this region, which is as many as are \
+         allowed: delete some first'"
+    )]
+    StateMachineLimitExceeded(u64),
     #[error("{0}")]
     StateMachineTypeNotSupported(&'static str),
     #[error("{message}")]
@@ -112,6 +124,15 @@ pub(crate) enum ApiError {
 }
 
 impl ApiError {
+    /// As many executions are open as an account may have in a region.
+    pub(crate) fn too_many_open(most: u64) -> ApiError {
+        let message = format!(
+            "The account has {most} open executions in this region, which is as many as are allowed: some must end or be \
+             stopped first"
+        );
+        ApiError::ExecutionLimitExceeded(message.into())
+    }
+
     /// A rule that the model does not express, without a reason code.
     pub(crate) fn validation(message: impl Into<String>) -> ApiError {
         ApiError::Validation { message: message.into(), reason: None }
@@ -136,6 +157,7 @@ impl ApiError {
         match self {
             ApiError::ActivityAlreadyExists(_) => (SERVICE, "ActivityAlreadyExists", bad),
             ApiError::ActivityDoesNotExist(_) => (SERVICE, "ActivityDoesNotExist", bad),
+            ApiError::ActivityLimitExceeded(_) => (SERVICE, "ActivityLimitExceeded", bad),
             ApiError::ActivityWorkerLimitExceeded(_) => (SERVICE, "ActivityWorkerLimitExceeded", bad),
             ApiError::InvalidOutput(_) => (SERVICE, "InvalidOutput", bad),
             ApiError::TaskDoesNotExist => (SERVICE, "TaskDoesNotExist", bad),
@@ -161,6 +183,7 @@ impl ApiError {
             ApiError::StateMachineAlreadyExists(_) => (SERVICE, "StateMachineAlreadyExists", bad),
             ApiError::StateMachineDeleting(_) => (SERVICE, "StateMachineDeleting", bad),
             ApiError::StateMachineDoesNotExist(_) => (SERVICE, "StateMachineDoesNotExist", bad),
+            ApiError::StateMachineLimitExceeded(_) => (SERVICE, "StateMachineLimitExceeded", bad),
             ApiError::StateMachineTypeNotSupported(_) => (SERVICE, "StateMachineTypeNotSupported", bad),
             ApiError::TooManyTags { .. } => (SERVICE, "TooManyTags", bad),
             ApiError::Validation { .. } => (SERVICE, "ValidationException", bad),

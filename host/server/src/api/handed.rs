@@ -9,7 +9,7 @@ use axum::response::Response;
 use futures_util::stream;
 use stepwell_executor::HandedTask;
 
-use super::Answer;
+use super::ApiError;
 
 /// What a request was handed; nothing for most.
 #[derive(Clone, Default)]
@@ -22,15 +22,15 @@ impl Handed {
     }
 
     /// The task, with the text of the answer that brings it.
-    pub(super) fn take(&self, answer: &Answer) -> Option<(HandedTask, String)> {
+    pub(super) fn take(&self, answer: &Result<Vec<u8>, ApiError>) -> Option<(HandedTask, Vec<u8>)> {
         let task = self.0.lock().unwrap_or_else(PoisonError::into_inner).take()?;
-        let text = answer.as_ref().ok()?.to_string();
+        let text = answer.as_ref().ok()?.clone();
         Some((task, text))
     }
 }
 
 /// Lets an answer carry its task: a connection that never takes the answer drops it.
-pub(super) fn carry(response: Response, carried: Option<(HandedTask, String)>) -> Response {
+pub(super) fn carry(response: Response, carried: Option<(HandedTask, Vec<u8>)>) -> Response {
     let Some((task, text)) = carried else { return response };
     let (mut parts, _) = response.into_parts();
     parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(text.len()));

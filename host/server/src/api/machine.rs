@@ -11,7 +11,7 @@ use crate::server::Server;
 pub(super) const EXPRESS: &str = "EXPRESS";
 
 /// Whether a machine is of that type.
-pub(super) fn is_express(record: &MachineRecord) -> bool {
+pub(crate) fn is_express(record: &MachineRecord) -> bool {
     record.machine_type == EXPRESS
 }
 

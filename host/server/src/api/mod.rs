@@ -34,16 +34,17 @@ mod list_state_machine_aliases;
 mod list_state_machine_versions;
 mod list_state_machines;
 mod list_tags_for_resource;
-mod machine;
+pub(crate) mod machine;
 mod machine_settings;
 pub(crate) mod page_token;
 mod publish_state_machine_version;
 mod redrive_execution;
+mod reply;
 mod routing;
 mod send_task_failure;
 mod send_task_heartbeat;
 mod send_task_success;
-mod start_execution;
+pub(crate) mod start_execution;
 mod start_sync_execution;
 mod start_target;
 mod stop_execution;
@@ -62,25 +63,34 @@ mod versions;
 use std::pin::Pin;
 use std::time::Instant;
 
+use axum::body::Body;
 use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
-use serde_json::Value;
+use serde_json::{Map, Value};
+use stepwell_asl::Starter;
 use uuid::Uuid;
 
 use self::beyond::Beyond;
 use self::constraints::Fields;
 use self::error::ApiError;
 use self::handed::Handed;
+use self::reply::{Reply, Written};
 use crate::auth::{AsCaller, account};
 use crate::server::Server;
-use crate::{body, limits, logs_api, observe};
+use crate::{body, events_api, limits, logs_api, observe};
 
 /// What an operation gives back.
 type Answer = Result<Value, ApiError>;
 
 /// An operation of the table.
-type Handler = for<'a> fn(&'a Server, Call) -> Pin<Box<dyn Future<Output = Answer> + Send + 'a>>;
+type Handler = for<'a> fn(&'a Server, Call) -> Boxed<'a>;
+
+type Boxed<'a> = Pin<Box<dyn Future<Output = Result<Reply, ApiError>> + Send + 'a>>;
+
+fn boxed<'a, R: Into<Reply>>(operation: impl Future<Output = Result<R, ApiError>> + Send + 'a) -> Boxed<'a> {
+    Box::pin(async { operation.await.map(R::into) })
+}
 
 /// One request, decoded as far as all operations need it.
 struct Call {
@@ -92,6 +102,8 @@ struct Call {
     handed: Handed,
     /// Header `amz-sdk-invocation-id`: the same for all tries of one call.
     invocation_id: Option<String>,
+    /// The task that calls; none for a client.
+    starter: Option<Starter>,
 }
 
 /// What the operations of every service's targets begin with.
@@ -102,65 +114,66 @@ const INCLUDED_DATA: [&str; 2] = ["ALL_DATA", "METADATA_ONLY"];
 
 /// Every operation that is offered.
 const OPERATIONS: &[(&str, Handler)] = &[
-    ("CreateActivity", |server, call| Box::pin(create_activity::handle(server, call))),
-    ("CreateStateMachine", |server, call| Box::pin(create_state_machine::handle(server, call))),
-    ("CreateStateMachineAlias", |server, call| Box::pin(create_state_machine_alias::handle(server, call))),
-    ("DeleteActivity", |server, call| Box::pin(delete_activity::handle(server, call))),
-    ("DeleteStateMachine", |server, call| Box::pin(delete_state_machine::handle(server, call))),
-    ("DeleteStateMachineAlias", |server, call| Box::pin(delete_state_machine_alias::handle(server, call))),
-    ("DeleteStateMachineVersion", |server, call| {
-        Box::pin(delete_state_machine_version::handle(server, call))
-    }),
-    ("DescribeActivity", |server, call| Box::pin(describe_activity::handle(server, call))),
-    ("DescribeExecution", |server, call| Box::pin(describe_execution::handle(server, call))),
-    ("DescribeMapRun", |_, call| Box::pin(async { describe_map_run::handle(call) })),
-    ("DescribeStateMachine", |server, call| Box::pin(describe_state_machine::handle(server, call))),
-    ("DescribeStateMachineAlias", |server, call| {
-        Box::pin(describe_state_machine_alias::handle(server, call))
-    }),
+    ("CreateActivity", |server, call| boxed(create_activity::handle(server, call))),
+    ("CreateStateMachine", |server, call| boxed(create_state_machine::handle(server, call))),
+    ("CreateStateMachineAlias", |server, call| boxed(create_state_machine_alias::handle(server, call))),
+    ("DeleteActivity", |server, call| boxed(delete_activity::handle(server, call))),
+    ("DeleteStateMachine", |server, call| boxed(delete_state_machine::handle(server, call))),
+    ("DeleteStateMachineAlias", |server, call| boxed(delete_state_machine_alias::handle(server, call))),
+    ("DeleteStateMachineVersion", |server, call| boxed(delete_state_machine_version::handle(server, call))),
+    ("DescribeActivity", |server, call| boxed(describe_activity::handle(server, call))),
+    ("DescribeExecution", |server, call| boxed(describe_execution::handle(server, call))),
+    ("DescribeMapRun", |_, call| boxed(async { describe_map_run::handle(call) })),
+    ("DescribeStateMachine", |server, call| boxed(describe_state_machine::handle(server, call))),
+    ("DescribeStateMachineAlias", |server, call| boxed(describe_state_machine_alias::handle(server, call))),
     ("DescribeStateMachineForExecution", |server, call| {
-        Box::pin(describe_state_machine_for_execution::handle(server, call))
+        boxed(describe_state_machine_for_execution::handle(server, call))
     }),
-    ("GetActivityTask", |server, call| Box::pin(get_activity_task::handle(server, call))),
-    ("GetExecutionHistory", |server, call| Box::pin(get_execution_history::handle(server, call))),
-    ("ListActivities", |server, call| Box::pin(list_activities::handle(server, call))),
-    ("ListExecutions", |server, call| Box::pin(list_executions::handle(server, call))),
-    ("ListMapRuns", |server, call| Box::pin(list_map_runs::handle(server, call))),
-    ("ListStateMachineAliases", |server, call| Box::pin(list_state_machine_aliases::handle(server, call))),
-    ("ListStateMachineVersions", |server, call| Box::pin(list_state_machine_versions::handle(server, call))),
-    ("ListStateMachines", |server, call| Box::pin(list_state_machines::handle(server, call))),
-    ("ListTagsForResource", |server, call| Box::pin(list_tags_for_resource::handle(server, call))),
-    ("PublishStateMachineVersion", |server, call| {
-        Box::pin(publish_state_machine_version::handle(server, call))
-    }),
-    ("RedriveExecution", |server, call| Box::pin(redrive_execution::handle(server, call))),
-    ("SendTaskFailure", |server, call| Box::pin(send_task_failure::handle(server, call))),
-    ("SendTaskHeartbeat", |server, call| Box::pin(send_task_heartbeat::handle(server, call))),
-    ("SendTaskSuccess", |server, call| Box::pin(send_task_success::handle(server, call))),
-    ("StartExecution", |server, call| Box::pin(start_execution::handle(server, call))),
-    ("StartSyncExecution", |server, call| Box::pin(start_sync_execution::handle(server, call))),
-    ("StopExecution", |server, call| Box::pin(stop_execution::handle(server, call))),
-    ("TagResource", |server, call| Box::pin(tag_resource::handle(server, call))),
-    ("TestState", |server, call| Box::pin(test_state::handle(server, call))),
-    ("UntagResource", |server, call| Box::pin(untag_resource::handle(server, call))),
-    ("UpdateMapRun", |_, call| Box::pin(async { update_map_run::handle(call) })),
-    ("UpdateStateMachine", |server, call| Box::pin(update_state_machine::handle(server, call))),
-    ("UpdateStateMachineAlias", |server, call| Box::pin(update_state_machine_alias::handle(server, call))),
+    ("GetActivityTask", |server, call| boxed(get_activity_task::handle(server, call))),
+    ("GetExecutionHistory", |server, call| boxed(get_execution_history::handle(server, call))),
+    ("ListActivities", |server, call| boxed(list_activities::handle(server, call))),
+    ("ListExecutions", |server, call| boxed(list_executions::handle(server, call))),
+    ("ListMapRuns", |server, call| boxed(list_map_runs::handle(server, call))),
+    ("ListStateMachineAliases", |server, call| boxed(list_state_machine_aliases::handle(server, call))),
+    ("ListStateMachineVersions", |server, call| boxed(list_state_machine_versions::handle(server, call))),
+    ("ListStateMachines", |server, call| boxed(list_state_machines::handle(server, call))),
+    ("ListTagsForResource", |server, call| boxed(list_tags_for_resource::handle(server, call))),
+    ("PublishStateMachineVersion", |server, call| boxed(publish_state_machine_version::handle(server, call))),
+    ("RedriveExecution", |server, call| boxed(redrive_execution::handle(server, call))),
+    ("SendTaskFailure", |server, call| boxed(send_task_failure::handle(server, call))),
+    ("SendTaskHeartbeat", |server, call| boxed(send_task_heartbeat::handle(server, call))),
+    ("SendTaskSuccess", |server, call| boxed(send_task_success::handle(server, call))),
+    ("StartExecution", |server, call| boxed(start_execution::handle(server, call))),
+    ("StartSyncExecution", |server, call| boxed(start_sync_execution::handle(server, call))),
+    ("StopExecution", |server, call| boxed(stop_execution::handle(server, call))),
+    ("TagResource", |server, call| boxed(tag_resource::handle(server, call))),
+    ("TestState", |server, call| boxed(test_state::handle(server, call))),
+    ("UntagResource", |server, call| boxed(untag_resource::handle(server, call))),
+    ("UpdateMapRun", |_, call| boxed(async { update_map_run::handle(call) })),
+    ("UpdateStateMachine", |server, call| boxed(update_state_machine::handle(server, call))),
+    ("UpdateStateMachineAlias", |server, call| boxed(update_state_machine_alias::handle(server, call))),
     ("ValidateStateMachineDefinition", |server, call| {
-        Box::pin(validate_state_machine_definition::handle(server, call))
+        boxed(validate_state_machine_definition::handle(server, call))
     }),
 ];
 
 /// Answers one request.
 pub(crate) async fn handle(AsCaller(server): AsCaller, request: Request) -> Response {
     let began = Instant::now();
-    let request_id = Uuid::new_v4();
+    let request_id = request_id();
     let (parts, body) = request.into_parts();
     let target = target(&parts.headers).to_owned();
     if let Some(operation) = logs_api::operation(&parts.headers) {
         return match body::read(body, &parts.headers, limits::REST_BYTES).await {
             Ok(bytes) => logs_api::handle(&server, operation, &bytes).await,
             Err(error) => logs_api::refusal(error),
+        };
+    }
+    if let Some(operation) = events_api::operation(&parts.headers) {
+        let longest = limits::request_bytes(server.executor.quotas());
+        return match body::read(body, &parts.headers, longest).await {
+            Ok(bytes) => events_api::handle(&server, operation, &bytes).await,
+            Err(error) => events_api::refusal(error),
         };
     }
     let (mut beyond, handed) = (Beyond::default(), Handed::default());
@@ -186,25 +199,57 @@ async fn answer(
     headers: &HeaderMap,
     body: &[u8],
     (beyond, handed): (&mut Beyond, &Handed),
-) -> Answer {
-    let operation = target.strip_prefix(TARGET_PREFIX);
-    let found = OPERATIONS.iter().find(|(name, _)| operation == Some(*name));
-    let Some((name, handler)) = found else { return Err(unknown(target)) };
-    if let Some(throttle) = &server.throttle {
-        throttle.take(name, &server.identity.account)?;
-    }
+) -> Result<Vec<u8>, ApiError> {
+    let operation = target.strip_prefix(TARGET_PREFIX).unwrap_or_default();
+    let handler =
+        admitted(server, operation).map_err(|refused| refused.unwrap_or_else(|| unknown(target)))?;
     let invocation_id = headers.get("amz-sdk-invocation-id").and_then(|header| header.to_str().ok());
     let invocation_id =
         invocation_id.filter(|id| (1..=limits::INVOCATION_ID_BYTES).contains(&id.len())).map(str::to_owned);
     let trace_header = trace_header(headers);
     let fields = Fields::parse(body)?;
-    let action = format!("states:{}", operation.unwrap_or_default());
-    account::check_members(&server.caller, &action, fields.members())?;
     beyond.look(fields.members());
-    let call = Call { fields, trace_header, handed: handed.clone(), invocation_id };
-    let answer = handler(server, call).await?;
-    answer.as_object().into_iter().for_each(|members| beyond.look(members));
-    Ok(answer)
+    let call = Call { fields, trace_header, handed: handed.clone(), invocation_id, starter: None };
+    Ok(carry_out(server, operation, handler, call).await?.written(beyond))
+}
+
+/// Answers a task of this server, by the same table and with the same checks as a request; `server` is as the task may
+/// see it. A task of an activity that it is handed has arrived with the answer.
+pub(crate) async fn answer_task(
+    server: &Server,
+    operation: &str,
+    members: Map<String, Value>,
+    starter: Option<Starter>,
+) -> Answer {
+    let handler =
+        admitted(server, operation).map_err(|refused| refused.unwrap_or_else(|| unknown(operation)))?;
+    let (fields, handed) = (Fields::of(members), Handed::default());
+    let call = Call { fields, trace_header: None, handed: handed.clone(), invocation_id: None, starter };
+    let reply = carry_out(server, operation, handler, call).await?;
+    if let Some((task, _)) = handed.take(&Ok(Vec::new())) {
+        task.delivered();
+    }
+    reply.members()
+}
+
+/// Who answers an operation, unless it is asked for too often; an error without a reason where there is no such one.
+fn admitted(server: &Server, operation: &str) -> Result<Handler, Option<ApiError>> {
+    let (name, handler) = OPERATIONS.iter().find(|(name, _)| operation == *name).ok_or(None)?;
+    if let Some(throttle) = &server.throttle {
+        throttle.take(name, &server.identity.account)?;
+    }
+    Ok(*handler)
+}
+
+async fn carry_out(
+    server: &Server,
+    operation: &str,
+    handler: Handler,
+    call: Call,
+) -> Result<Reply, ApiError> {
+    let action = format!("states:{operation}");
+    account::check_members(&server.caller, &action, call.fields.members())?;
+    handler(server, call).await
 }
 
 /// The trace that a request belongs to, in the form of `X-Amzn-Trace-Id` also where it comes as W3C's `traceparent`.
@@ -240,13 +285,17 @@ pub(crate) fn operations() -> impl Iterator<Item = &'static str> {
 
 /// The answer to a request that is not let in.
 pub(crate) fn refusal(error: ApiError) -> Response {
-    respond(Err(error), Uuid::new_v4())
+    respond(Err(error), request_id())
 }
 
-fn respond(answer: Answer, request_id: Uuid) -> Response {
+/// It names a request in the log, and is no secret.
+fn request_id() -> Uuid {
+    uuid::Builder::from_random_bytes(fastrand::u128(..).to_ne_bytes()).into_uuid()
+}
+
+fn respond(answer: Result<Vec<u8>, ApiError>, request_id: Uuid) -> Response {
     let mut response = match answer {
-        // Three times as fast as its `Display`; a `Value` can always be written.
-        Ok(value) => (StatusCode::OK, serde_json::to_vec(&value).unwrap_or_default()).into_response(),
+        Ok(text) => Response::new(Body::from(text)),
         Err(error) => {
             let mut response = (error.status(), error.to_json().to_string()).into_response();
             error.add_headers(response.headers_mut());
@@ -255,8 +304,9 @@ fn respond(answer: Answer, request_id: Uuid) -> Response {
     };
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.0"));
-    if let Ok(request_id) = HeaderValue::from_str(&request_id.to_string()) {
-        headers.insert("x-amzn-requestid", request_id);
+    let mut text = Uuid::encode_buffer();
+    if let Ok(request_id) = HeaderValue::from_str(request_id.hyphenated().encode_lower(&mut text)) {
+        headers.insert(HeaderName::from_static("x-amzn-requestid"), request_id);
     }
     response
 }

@@ -76,6 +76,7 @@ fn refusal(error: RedriveError) -> ApiError {
         | RedriveError::MachineDeleting
         | RedriveError::HistoryFull
         | RedriveError::Diverged => ApiError::ExecutionNotRedrivable(error.to_string()),
+        RedriveError::TooManyOpen { most } => ApiError::too_many_open(most),
         RedriveError::Busy => ApiError::Throttling,
         RedriveError::ShuttingDown => ApiError::ServiceUnavailable(error.to_string()),
         RedriveError::Store(error) => error.into(),
@@ -113,7 +114,9 @@ pub(super) mod tests {
             quotas: Quotas::default(),
             version: None,
             alias: None,
+            test_case: None,
             token_key: stepwell_asl::TokenKey::default(),
+            starter: None,
         };
         Standing {
             start,

@@ -1,8 +1,10 @@
 //! StartExecution (API reference, section 2.3; idempotency, section 1.12).
 
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use stepwell_asl::{Starter, TestCase};
 use stepwell_executor::{StartError, StartRequest, Started};
-use uuid::Uuid;
+use uuid::{Builder, Uuid};
 
 use super::arn::{MachineArn, check_key, execution_arn, express_arn};
 use super::constraints::check_name;
@@ -15,6 +17,9 @@ use crate::server::Server;
 
 pub(super) async fn handle(server: &Server, mut call: Call) -> Answer {
     let wish = Wish::read(server, &mut call).await?;
+    if let Some(starter) = call.starter.take() {
+        return Ok(told(&wish.start_for(server, starter).await?));
+    }
     let started = match (wish.repeatable(&call), wish.is_express()) {
         (_, true) => {
             let request = wish.request(server)?;
@@ -23,7 +28,17 @@ pub(super) async fn handle(server: &Server, mut call: Call) -> Answer {
         (Some(repeatable), false) => wish.start_once(server, &repeatable).await?,
         (None, false) => wish.start(server).await?,
     };
-    Ok(json!({"executionArn": started.execution_arn, "startDate": started.started_at.as_seconds()}))
+    Ok(told(&started))
+}
+
+fn told(started: &Started) -> Value {
+    json!({"executionArn": started.execution_arn, "startDate": started.started_at.as_seconds()})
+}
+
+/// The name of an execution that a task starts without naming it: a repetition of the attempt makes the same.
+pub(crate) fn name_for(starter: &Starter) -> String {
+    let digest: [u8; 32] = Sha256::digest(&starter.idempotency_key).into();
+    Builder::from_random_bytes(std::array::from_fn(|index| digest[index])).into_uuid().to_string()
 }
 
 /// What is to be started.
@@ -31,6 +46,8 @@ pub(super) struct Wish {
     /// The ARN as it was given.
     arn: String,
     target: StartTarget,
+    /// Name of the test case whose mocks are wanted.
+    case: Option<String>,
     name: Option<String>,
     input: String,
     input_value: Value,
@@ -49,14 +66,16 @@ impl Wish {
             fields.pattern("traceHeader", header, "\\p{ASCII}*");
         }
         fields.check()?;
-        let arn = MachineArn::parse(&arn)?.without_label()?;
+        let (arn, case) = test_case(server, &arn);
+        let arn = MachineArn::parse(arn)?.without_label()?;
         name.as_deref().map_or(Ok(()), check_name)?;
         let input = input.unwrap_or_else(|| "{}".to_owned());
         let input_value = parse_input(&input)?;
         let target = StartTarget::of(server, &arn).await?;
+        let case = case.map(|case| known_case(server, &target.machine.name, case)).transpose()?;
         // The header of the request wins over the member of the body.
         let trace_header = call.trace_header.take().or(trace_header);
-        Ok(Wish { arn: arn.text, target, name, input, input_value, trace_header })
+        Ok(Wish { arn: arn.text, target, case, name, input, input_value, trace_header })
     }
 
     /// Whether its machine is of type EXPRESS.
@@ -80,6 +99,9 @@ impl Wish {
         let arn = if is_express { express_arn } else { execution_arn };
         let execution_arn = arn(&machine.arn, &name);
         check_key(&execution_arn)?;
+        let test_case = self.case.map(|name| {
+            Box::new(TestCase { machine: machine.name.clone(), name, run: execution_arn.clone() })
+        });
         Ok(StartRequest {
             machine,
             name,
@@ -91,11 +113,33 @@ impl Wish {
             trace_header: self.trace_header,
             version: self.target.version,
             alias: self.target.alias,
+            test_case,
+            starter: None,
         })
     }
 
     async fn start(self, server: &Server) -> Result<Started, ApiError> {
         server.executor.start(self.request(server)?).await.map_err(refusal)
+    }
+
+    /// Starts it for a task, once for each attempt, also when what the attempt has started has ended already. Express
+    /// executions are started at least once.
+    async fn start_for(mut self, server: &Server, starter: Starter) -> Result<Started, ApiError> {
+        if self.is_express() {
+            let request = self.request(server)?;
+            return server.executor.start_express(request).await.map_err(refusal);
+        }
+        if self.name.is_none() {
+            self.name = Some(name_for(&starter));
+        }
+        let request = StartRequest { starter: Some(starter.clone()), ..self.request(server)? };
+        match server.executor.start(request).await.map_err(refusal) {
+            Err(ApiError::ExecutionAlreadyExists(arn)) => {
+                let earlier = started_by(server, &arn, &starter).await?;
+                earlier.ok_or(ApiError::ExecutionAlreadyExists(arn))
+            }
+            outcome => outcome,
+        }
     }
 
     /// Starts it unless an earlier try of the same call has.
@@ -116,6 +160,40 @@ impl Wish {
     }
 }
 
+/// The execution with this ARN, if this attempt of a task has started it.
+pub(crate) async fn started_by(
+    server: &Server,
+    arn: &str,
+    starter: &Starter,
+) -> Result<Option<Started>, ApiError> {
+    let Some(id) = server.store.execution_id(arn).await? else { return Ok(None) };
+    let Some(standing) = server.store.standing(id).await? else { return Ok(None) };
+    let context = standing.context;
+    let is_ours = context.starter.is_some_and(|other| other.idempotency_key == starter.idempotency_key);
+    Ok(is_ours.then(|| Started { execution_arn: arn.to_owned(), started_at: context.start_time }))
+}
+
+/// The ARN without the test case behind it (Developer Guide, "Using mocked service integrations"), where this server has
+/// any.
+fn test_case<'t>(server: &Server, arn: &'t str) -> (&'t str, Option<&'t str>) {
+    let split = arn.rsplit_once('#').filter(|_| server.mocks.is_some());
+    split.map_or((arn, None), |(arn, case)| (arn, Some(case)))
+}
+
+/// Errors: `ValidationException`.
+fn known_case(server: &Server, machine: &str, case: &str) -> Result<String, ApiError> {
+    let mocks = server.mocks.as_deref();
+    if mocks.is_some_and(|mocks| mocks.has(machine, case)) {
+        return Ok(case.to_owned());
+    }
+    let known: Vec<&str> = mocks.into_iter().flat_map(|mocks| mocks.cases(machine)).collect();
+    let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+    let message = format!(
+        "The state machine '{machine}' has no test case '{case}' in the mocks of this server; it has: {known}"
+    );
+    Err(ApiError::Validation { message, reason: None })
+}
+
 fn parse_input(input: &str) -> Result<Value, ApiError> {
     if input.is_empty() {
         return Err(ApiError::InvalidExecutionInput("Invalid execution input.".to_owned()));
@@ -128,8 +206,9 @@ pub(super) fn refusal(error: StartError) -> ApiError {
         StartError::AlreadyExists { arn } => ApiError::ExecutionAlreadyExists(arn),
         StartError::Definition { .. } | StartError::Broken => ApiError::internal(&error),
         StartError::Full => ApiError::ExecutionLimitExceeded(
-            "Too many Express executions run at the same time, or hold too much data; try again",
+            "Too many Express executions run at the same time, or hold too much data; try again".into(),
         ),
+        StartError::TooManyOpen { most } => ApiError::too_many_open(most),
         StartError::Busy => ApiError::Throttling,
         StartError::ShuttingDown => ApiError::ServiceUnavailable(error.to_string()),
         StartError::Store(error) => error.into(),

@@ -8,6 +8,7 @@ use axum::response::{IntoResponse as _, Response};
 
 use super::AuthError;
 use super::keys::AccessKey;
+use super::policy::Policies;
 use crate::api::error::ApiError;
 use crate::rest::RestError;
 use crate::server::Server;
@@ -19,6 +20,8 @@ pub(crate) enum Caller {
     Anyone,
     /// The holder of an access key.
     Key(Arc<AccessKey>),
+    /// A task of an execution of this account, on a server that tells accounts apart.
+    Task(String),
 }
 
 impl Caller {
@@ -27,6 +30,7 @@ impl Caller {
         match self {
             Caller::Anyone => None,
             Caller::Key(key) => Some(key.account()),
+            Caller::Task(account) => Some(account),
         }
     }
 
@@ -37,7 +41,23 @@ impl Caller {
                 "{} because no resource-based policy allows the {action} action",
                 not_authorized(key, action, resource)
             ))),
-            Caller::Anyone | Caller::Key(_) => Ok(()),
+            Caller::Task(own) if own != account => Err(AuthError::Denied(format!(
+                "User: arn:aws:iam::{own}:root is not authorized to perform: {action} on resource: {resource} because no \
+                 resource-based policy allows the {action} action"
+            ))),
+            Caller::Anyone | Caller::Key(_) | Caller::Task(_) => Ok(()),
+        }
+    }
+
+    /// Refuses what the operation's own needs do not cover. Errors: `Denied`.
+    pub(crate) fn check_policy(&self, needed: Policies, action: &str) -> Result<(), AuthError> {
+        match self {
+            Caller::Key(key) if !key.policies.allow(needed) => Err(AuthError::Denied(format!(
+                "{} because no identity-based policy allows the {action} action",
+                not_authorized(key, action, "*")
+            ))),
+            // What a task may do was decided when its machine was deployed.
+            Caller::Key(_) | Caller::Anyone | Caller::Task(_) => Ok(()),
         }
     }
 }

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::HeaderValue;
 use axum::http::request::Parts;
 use axum::middleware::Next;
@@ -25,7 +25,7 @@ use super::{AccessKey, AccessKeys, AuthError, foreign};
 use crate::api::error::ApiError;
 use crate::rest::RestError;
 use crate::server::Server;
-use crate::{api, body, lambda, limits, logs_api};
+use crate::{api, body, events_api, lambda, limits, logs_api};
 
 /// What a server asks of those who send requests.
 pub(crate) struct Auth {
@@ -65,16 +65,13 @@ impl Auth {
 }
 
 /// Lets a request in, or answers it here.
-pub(crate) async fn let_in(State(server): State<Arc<Server>>, request: Request, next: Next) -> Response {
+pub(crate) async fn let_in(server: &Arc<Server>, request: Request, next: Next) -> Response {
     let Some(operation) = Operation::of(&request) else {
-        return next.run(seen_by_anyone(&server, request)).await;
+        return next.run(seen_by_anyone(server, request)).await;
     };
     let is_required = server.auth.is_required();
-    let checked = if is_required {
-        signed(&server, request, &operation).await
-    } else {
-        unsigned(&server, request).await
-    };
+    let checked =
+        if is_required { signed(server, request, &operation).await } else { unsigned(server, request).await };
     match checked {
         Ok(request) => next.run(request).await,
         Err(error) => {
@@ -227,6 +224,7 @@ fn refusal(service: Service, error: ApiError) -> Response {
     let mut response = match service {
         Service::States => api::refusal(error),
         Service::Logs => logs_api::refusal(error),
+        Service::Events => events_api::refusal(error),
         Service::Lambda => lambda::refusal(error),
         Service::Stepwell => RestError::Api(error).into_response(),
     };

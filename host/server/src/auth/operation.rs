@@ -4,8 +4,8 @@
 
 use axum::extract::{MatchedPath, Request};
 
-use super::policy::{self, LAMBDA, LOGS, Needs, STATES, Service};
-use crate::{api, lambda, logs_api};
+use super::policy::{self, EVENTS, LAMBDA, LOGS, Needs, STATES, Service};
+use crate::{api, events_api, lambda, logs_api};
 
 /// An operation.
 #[derive(Clone, Debug)]
@@ -27,6 +27,10 @@ impl Operation {
                 if let Some(name) = logs_api::operation(request.headers()) {
                     let needs = policy::needs(&LOGS, name);
                     return Some(Operation { service: Service::Logs, name: name.to_owned(), needs });
+                }
+                if let Some(name) = events_api::operation(request.headers()) {
+                    let needs = policy::needs(&EVENTS, name);
+                    return Some(Operation { service: Service::Events, name: name.to_owned(), needs });
                 }
                 let name = api::operation(request.headers());
                 (Service::States, name.to_owned(), policy::needs(&STATES, name))
@@ -60,6 +64,10 @@ pub(crate) fn operation_label(request: &Request) -> Option<(&'static str, &'stat
         Some("/healthz") => return None,
         Some("/") => match logs_api::operation(request.headers()) {
             Some(name) => (Service::Logs, known(&LOGS, name)),
+            None if events_api::operation(request.headers()).is_some() => {
+                let name = events_api::operation(request.headers()).unwrap_or_default();
+                (Service::Events, known(&EVENTS, name))
+            }
             None => (Service::States, known(&STATES, api::operation(request.headers()))),
         },
         Some(matched) => (Service::Stepwell, policy::endpoint(request.method(), matched).0),

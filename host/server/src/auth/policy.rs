@@ -63,6 +63,8 @@ pub(crate) enum Service {
     States,
     /// The same with other targets: log groups.
     Logs,
+    /// The same: EventBridge.
+    Events,
     /// Paths that begin with a date.
     Lambda,
     /// Stepwell's own endpoints.
@@ -75,6 +77,7 @@ impl Service {
         match self {
             Service::States => "states",
             Service::Logs => "logs",
+            Service::Events => "events",
             Service::Lambda => "lambda",
             Service::Stepwell => "stepwell",
         }
@@ -157,6 +160,67 @@ pub(crate) const LOGS: [(&str, Needs); 11] = [
     ("PutRetentionPolicy", DEPLOY),
     ("TagResource", DEPLOY),
     ("UntagResource", DEPLOY),
+];
+
+/// Operations of EventBridge: all of the model, offered here or not.
+pub(crate) const EVENTS: [(&str, Needs); 57] = [
+    ("ActivateEventSource", DEPLOY),
+    ("CancelReplay", DEPLOY),
+    ("CreateApiDestination", DEPLOY),
+    ("CreateArchive", DEPLOY),
+    ("CreateConnection", DEPLOY),
+    ("CreateEndpoint", DEPLOY),
+    ("CreateEventBus", DEPLOY),
+    ("CreatePartnerEventSource", DEPLOY),
+    ("DeactivateEventSource", DEPLOY),
+    ("DeauthorizeConnection", DEPLOY),
+    ("DeleteApiDestination", DEPLOY),
+    ("DeleteArchive", DEPLOY),
+    ("DeleteConnection", DEPLOY),
+    ("DeleteEndpoint", DEPLOY),
+    ("DeleteEventBus", DEPLOY),
+    ("DeletePartnerEventSource", DEPLOY),
+    ("DeleteRule", DEPLOY),
+    ("DescribeApiDestination", READ),
+    ("DescribeArchive", READ),
+    ("DescribeConnection", READ),
+    ("DescribeEndpoint", READ),
+    ("DescribeEventBus", READ),
+    ("DescribeEventSource", READ),
+    ("DescribePartnerEventSource", READ),
+    ("DescribeReplay", READ),
+    ("DescribeRule", READ),
+    ("DisableRule", DEPLOY),
+    ("EnableRule", DEPLOY),
+    ("ListApiDestinations", READ),
+    ("ListArchives", READ),
+    ("ListConnections", READ),
+    ("ListEndpoints", READ),
+    ("ListEventBuses", READ),
+    ("ListEventSources", READ),
+    ("ListPartnerEventSourceAccounts", READ),
+    ("ListPartnerEventSources", READ),
+    ("ListReplays", READ),
+    ("ListRuleNamesByTarget", READ),
+    ("ListRules", READ),
+    ("ListTagsForResource", READ),
+    ("ListTargetsByRule", READ),
+    ("PutEvents", RUN),
+    ("PutPartnerEvents", RUN),
+    ("PutPermission", DEPLOY),
+    ("PutRule", DEPLOY),
+    ("PutTargets", DEPLOY),
+    ("RemovePermission", DEPLOY),
+    ("RemoveTargets", DEPLOY),
+    ("StartReplay", DEPLOY),
+    ("TagResource", DEPLOY),
+    ("TestEventPattern", READ),
+    ("UntagResource", DEPLOY),
+    ("UpdateApiDestination", DEPLOY),
+    ("UpdateArchive", DEPLOY),
+    ("UpdateConnection", DEPLOY),
+    ("UpdateEndpoint", DEPLOY),
+    ("UpdateEventBus", DEPLOY),
 ];
 
 /// Operations of Lambda that are offered here.
@@ -279,8 +343,8 @@ mod tests {
 
     #[test]
     fn whatever_changes_something_needs_more_than_read() {
-        let reads = ["Describe", "Filter", "Get", "List", "Validate"];
-        for (name, needs) in STATES.iter().chain(&LAMBDA).chain(&LOGS) {
+        let reads = ["Describe", "Filter", "Get", "List", "TestEvent", "Validate"];
+        for (name, needs) in STATES.iter().chain(&LAMBDA).chain(&LOGS).chain(&EVENTS) {
             let is_read = reads.iter().any(|word| name.starts_with(word)) && *name != "GetActivityTask";
             assert_eq!(*needs == READ, is_read, "{name}");
         }

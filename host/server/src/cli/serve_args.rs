@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::builder::FalseyValueParser;
 use clap::{Args, ValueEnum};
+use ipnet::IpNet;
 use stepwell_executor::Skipping;
+use stepwell_executor::limits::{EXPRESS_BYTES, EXPRESS_EXECUTION_BYTES, EXPRESS_EXECUTIONS};
 use stepwell_store::StoreLocation;
 use stepwell_store::limits::CACHE_BYTES;
 
@@ -57,8 +59,9 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "N", env = "STEPWELL_MAX_WAITING_CALLS", default_value_t = 100_000)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     pub(crate) max_waiting_calls: u32,
-    /// Quotas of new executions: `strict` is what Step Functions has; `relaxed` allows larger payloads and longer
-    /// histories, and answers say where Step Functions would have refused (header x-stepwell-beyond-quotas)
+    /// Quotas: `strict` is what Step Functions has, numbers of machines, activities and open executions included; `relaxed`
+    /// allows larger payloads and longer histories and counts nothing, and answers say where Step Functions would have
+    /// refused a size (header x-stepwell-beyond-quotas)
     #[arg(long, value_enum, value_name = "PROFILE", env = "STEPWELL_PROFILE", default_value = "relaxed")]
     pub(crate) profile: Profile,
     /// Largest input, output or task result, in KiB [default: 4096; strict: 256]
@@ -77,6 +80,10 @@ pub(crate) struct ServeArgs {
     /// operation, to see how clients take it
     #[arg(long, env = "STEPWELL_AWS_REQUEST_RATES", value_parser = FalseyValueParser::new())]
     pub(crate) aws_request_rates: bool,
+    /// Mocks in place of what tasks call, as Step Functions Local has them (MockConfigFile.json): executions started with
+    /// STATE_MACHINE_ARN#TEST_CASE get them. Machines may then name integrations that this server does not have
+    #[arg(long, value_name = "FILE", env = "STEPWELL_MOCK_CONFIG")]
+    pub(crate) mock_config: Option<PathBuf>,
     /// How long executions are kept after their end: days, or a time like `12h`, `30m`, `45s`; `none`: for ever
     #[arg(long, value_name = "DAYS", env = "STEPWELL_RETENTION", default_value = "90")]
     pub(crate) retention: Retention,
@@ -98,6 +105,18 @@ pub(crate) struct ServeArgs {
     #[arg(long = "data-directory", value_name = "NAME=PATH", env = "STEPWELL_DATA_DIRECTORIES")]
     #[arg(value_delimiter = ',', value_parser = parse_directory)]
     pub(crate) data_directories: Vec<NamedDirectory>,
+    /// A network beside the public internet that HTTP tasks and the server's other requests may reach, such as
+    /// 10.1.0.0/16 or 127.0.0.0/8; may be given several times
+    #[arg(
+        long = "allow-network",
+        value_name = "CIDR",
+        env = "STEPWELL_ALLOW_NETWORKS",
+        value_delimiter = ','
+    )]
+    pub(crate) allowed_networks: Vec<IpNet>,
+    /// Tell what an HTTP task's failed request was answered with, in the cause of its error
+    #[arg(long, env = "STEPWELL_HTTP_ERROR_BODIES")]
+    pub(crate) http_error_bodies: bool,
     /// File with the key that seals secrets, 64 hexadecimal digits; without it, `secret.key` beside the data
     #[arg(long, value_name = "FILE", env = "STEPWELL_SECRET_KEY_FILE")]
     pub(crate) secret_key_file: Option<PathBuf>,
@@ -105,6 +124,22 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "N", env = "STEPWELL_MAX_WAITING_REQUESTS", default_value_t = 4_096)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) max_waiting_requests: u32,
+    /// Express executions at the same time; more starts are refused
+    #[arg(long, value_name = "N", env = "STEPWELL_MAX_EXPRESS_EXECUTIONS")]
+    #[arg(default_value_t = EXPRESS_EXECUTIONS as u64)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub(crate) max_express_executions: u64,
+    /// Data that running Express executions hold, in MiB of JSON text, beyond which new starts are refused; in memory it
+    /// takes a few times as much
+    #[arg(long, value_name = "MIB", env = "STEPWELL_EXPRESS_DATA_MIB")]
+    #[arg(default_value_t = (EXPRESS_BYTES as u64) >> 20)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=1_048_576))]
+    pub(crate) express_data_mib: u64,
+    /// The same of one Express execution: one that grows beyond it fails with Stepwell.ExpressMemoryExceeded
+    #[arg(long, value_name = "MIB", env = "STEPWELL_EXPRESS_EXECUTION_DATA_MIB")]
+    #[arg(default_value_t = (EXPRESS_EXECUTION_BYTES as u64) >> 20)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=1_048_576))]
+    pub(crate) express_execution_data_mib: u64,
     /// Virtual time, to test workflows: `auto` skips every wait in which nothing runs, `manual` only what
     /// `stepwell clock advance` says [without a value: auto]
     #[arg(long, value_enum, value_name = "MODE", env = "STEPWELL_VIRTUAL_CLOCK")]

@@ -6,7 +6,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use stepwell_executor::integrations::{FunctionCall, FunctionError, FunctionReply, Functions};
+use stepwell_asl::StatesError;
+use stepwell_integrations::{Background, FunctionCall, FunctionError, FunctionReply, Functions};
 use tokio::sync::{Semaphore, TryAcquireError};
 
 use super::error::LambdaError;
@@ -24,7 +25,8 @@ pub struct CallBounds {
     pub concurrent_calls: u32,
 }
 
-/// Makes calls.
+/// Makes calls. Cheap to clone.
+#[derive(Clone)]
 pub struct Calls {
     functions: Arc<dyn Functions>,
     pub(crate) bounds: CallBounds,
@@ -59,7 +61,11 @@ impl Calls {
 
     /// Runs a call in the background, and again if it fails, twice at most. Errors: TooManyRequests.
     pub(crate) fn call_later(&self, wish: Wish) -> Result<(), LambdaError> {
-        let kib = wish.payload.len().div_ceil(1_024).max(limits::EVENT_KIB);
+        self.later(function_call(wish, 0))
+    }
+
+    fn later(&self, call: FunctionCall) -> Result<(), LambdaError> {
+        let kib = call.payload.len().div_ceil(1_024).max(limits::EVENT_KIB);
         let room = u32::try_from(kib).map_err(|_| LambdaError::TooManyRequests)?;
         let room = match Arc::clone(&self.room).try_acquire_many_owned(room) {
             Ok(room) => room,
@@ -69,19 +75,36 @@ impl Calls {
         };
         let (functions, pauses) = (Arc::clone(&self.functions), self.pauses);
         tokio::spawn(async move {
-            run(functions.as_ref(), wish, pauses).await;
+            run(functions.as_ref(), call, pauses).await;
             drop(room);
         });
         Ok(())
     }
 }
 
+/// Calls of type `Event` that tasks make.
+impl Background for Calls {
+    fn call_later(&self, call: FunctionCall) -> Result<(), StatesError> {
+        let (size, most) = (call.payload.len(), limits::EVENT_BYTES);
+        if size > most {
+            let cause = format!(
+                "{size} byte payload is too large for the Event invocation type (limit {most} bytes)"
+            );
+            return Err(StatesError::new("Lambda.RequestTooLargeException", cause));
+        }
+        // It is its own call now, which the time of the task does not end.
+        let call = FunctionCall { deadline: None, attempt: 0, ..call };
+        self.later(call)
+            .map_err(|error| StatesError::new("Lambda.TooManyRequestsException", error.to_string()))
+    }
+}
+
 /// Runs a call until it succeeds or has been tried often enough.
-async fn run(functions: &dyn Functions, wish: Wish, pauses: [Duration; 2]) {
+async fn run(functions: &dyn Functions, call: FunctionCall, pauses: [Duration; 2]) {
     let mut pauses = pauses.into_iter();
     for attempt in 0.. {
-        let (name, request_id) = (wish.target.name.clone(), wish.request_id.clone());
-        let reply = functions.call(function_call(wish.clone(), attempt)).await;
+        let (name, request_id) = (&call.name, &call.idempotency_key);
+        let reply = functions.call(FunctionCall { attempt, ..call.clone() }).await;
         let Err(error) = reply.result else { return };
         let error = described(&error);
         let Some(pause) = pauses.next() else {
@@ -124,10 +147,8 @@ fn function_call(wish: Wish, attempt: u32) -> FunctionCall {
 mod tests {
     use std::sync::Mutex;
 
-    use async_trait::async_trait;
-    use stepwell_asl::StatesError;
-
     use super::*;
+    use async_trait::async_trait;
 
     /// Fails `failures` times, then succeeds; notes the attempts.
     struct Failing {
@@ -156,7 +177,7 @@ mod tests {
     async fn a_call_in_the_background_is_tried_three_times() {
         for (failures, attempts) in [(0, vec![0]), (1, vec![0, 1]), (9, vec![0, 1, 2])] {
             let functions = Failing { failures, attempts: Mutex::default() };
-            run(&functions, wish("{}"), [Duration::ZERO; 2]).await;
+            run(&functions, function_call(wish("{}"), 0), [Duration::ZERO; 2]).await;
             assert_eq!(*functions.attempts.lock().unwrap(), attempts);
         }
     }

@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use stepwell_asl::StatesError;
-use stepwell_executor::integrations::{FunctionError, log_tail};
+use stepwell_integrations::{FunctionError, log_tail};
 
 use super::calls::Wish;
 use super::error::LambdaError;

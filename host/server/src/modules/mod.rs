@@ -2,7 +2,7 @@
 //!
 //! The sandbox keeps contents by digest, the store keeps what names stand for. A content is on disk before a name points
 //! to it, and is removed only when no name, version or running call needs it any more (`contents`). What names stand for
-//! is kept in memory for calls (`resolve`): nothing may change a module's records but through [`Modules`].
+//! is kept in memory for calls (`resolutions`): nothing may change a module's records but through [`Modules`].
 
 mod accounts;
 mod alias;
@@ -12,6 +12,7 @@ mod error;
 mod grants;
 mod of_account;
 mod past;
+mod resolutions;
 mod resolve;
 #[cfg(test)]
 mod tests;
@@ -38,13 +39,14 @@ pub(crate) use accounts::{Accounts, Names};
 pub(crate) use alias::AliasChange;
 pub(crate) use error::ModuleError;
 pub(crate) use of_account::AccountModules;
-pub(crate) use resolve::{ResolveError, Resolved};
+pub(crate) use resolutions::Resolved;
+pub(crate) use resolve::ResolveError;
 pub(crate) use upload::{Expected, Stored, Update, Upload, check_name};
 pub(crate) use version::Publish;
 
 use contents::Contents;
 use past::{Change, Moments};
-use resolve::Resolutions;
+use resolutions::Resolutions;
 
 /// The qualifier of what was uploaded last.
 pub(crate) const LATEST: &str = "$LATEST";

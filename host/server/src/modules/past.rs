@@ -19,7 +19,7 @@ use stepwell_store::{
 };
 use tokio::sync::OwnedMutexGuard;
 
-use super::resolve::Resolutions;
+use super::resolutions::Resolutions;
 use super::{LATEST, Modules};
 use crate::limits;
 

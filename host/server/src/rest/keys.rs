@@ -77,6 +77,7 @@ fn keys(server: &Server) -> Result<&AccessKeys, RestError> {
 fn sees(server: &Arc<Server>, account: &str) -> bool {
     match &server.caller {
         Caller::Anyone => true,
+        Caller::Task(_) => false,
         Caller::Key(key) => key.account() == account || server.is_home(key.account()),
     }
 }

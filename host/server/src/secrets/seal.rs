@@ -75,6 +75,6 @@ impl Seal {
     /// Whether nothing in the store is sealed yet.
     async fn is_unused(&self) -> Result<bool, StoreError> {
         let (secrets, keys) = (self.store.secrets(None, 1).await?, self.store.access_keys(None, 1).await?);
-        Ok(secrets.is_empty() && keys.is_empty())
+        Ok(secrets.is_empty() && keys.is_empty() && !self.store.has_connections().await?)
     }
 }

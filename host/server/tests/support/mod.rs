@@ -10,13 +10,13 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use stepwell_asl::StatesError;
-use stepwell_executor::integrations::{FunctionCall, FunctionError, FunctionReply, Functions, Lambda};
 use stepwell_executor::{Executor, ExecutorConfig, SystemClock};
+use stepwell_integrations::{FunctionCall, FunctionError, FunctionReply, Functions, Integrations, Lambda};
 use stepwell_jsonata::Jsonata;
 use stepwell_sandbox::{Sandbox, SandboxConfig};
 use stepwell_server::{
-    CallBounds, Calls, Identity, Modules, ModulesConfig, SandboxExpressions, SandboxFunctions, SecretKey,
-    Server,
+    CallBounds, Calls, Identity, Modules, ModulesConfig, ResourceBounds, Resources, SandboxExpressions,
+    SandboxFunctions, SecretKey, Server,
 };
 use stepwell_store::{Backend, LogLine, MemoryBackend, Store};
 use tokio::net::TcpListener;
@@ -98,12 +98,21 @@ impl TestServer {
 
     /// Starts a server on a store that may be older than it.
     pub(crate) fn start_on(backend: Arc<dyn Backend>, callee: Callee) -> TestServer {
+        TestServer::start_bounded(backend, callee, None)
+    }
+
+    /// The same where accounts may have so much, or as much as they like.
+    pub(crate) fn start_bounded(
+        backend: Arc<dyn Backend>,
+        callee: Callee,
+        bounds: Option<ResourceBounds>,
+    ) -> TestServer {
         let (ready, address) = mpsc::channel();
         let (stop, stopped) = oneshot::channel();
         let thread = thread::spawn(move || {
             let runtime =
                 tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-            runtime.block_on(serve(backend, callee, &ready, stopped));
+            runtime.block_on(serve(backend, callee, bounds, &ready, stopped));
         });
         let address = address.recv().expect("the server has started");
         let config = ureq::Agent::config_builder().http_status_as_error(false).proxy(None).build();
@@ -238,6 +247,7 @@ pub(crate) fn task(function: &str) -> Value {
 async fn serve(
     backend: Arc<dyn Backend>,
     callee: Callee,
+    resource_bounds: Option<ResourceBounds>,
     ready: &mpsc::Sender<SocketAddr>,
     stopped: oneshot::Receiver<()>,
 ) {
@@ -269,13 +279,19 @@ async fn serve(
     let bounds =
         CallBounds { timeout: Duration::from_secs(10), memory_bytes: 256 << 20, concurrent_calls: 8 };
     let calls = Calls::new(Arc::clone(&functions), bounds);
-    let integration = Arc::new(Lambda::new(functions, clock.clone()));
-    let shards = ExecutorConfig { shards: 2, ..ExecutorConfig::default() };
+    let integration = Arc::new(Integrations::new(Lambda::new(functions, clock.clone())));
+    let resources = match resource_bounds {
+        Some(bounds) => Resources::counted(&store, bounds).await.unwrap(),
+        None => Resources::unbounded(),
+    };
+    let open_executions = resources.open_executions.clone();
+    let config = ExecutorConfig { shards: 2, open_executions, ..ExecutorConfig::default() };
     let jsonata = Arc::clone(&JSONATA);
     let expressions = Arc::new(SandboxExpressions::new(Arc::clone(&jsonata)));
-    let executor = Executor::open(store.clone(), integration, expressions, clock.clone(), shards).unwrap();
+    let executor = Executor::open(store.clone(), integration, expressions, clock.clone(), config).unwrap();
     let identity = Identity { account: ACCOUNT.into(), region: REGION.into() };
     let server = Server::new(store, executor.clone(), modules, calls, jsonata, clock, identity);
+    let server = server.with_resources(resources);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     ready.send(listener.local_addr().unwrap()).unwrap();
     let stop = async move { drop(stopped.await) };

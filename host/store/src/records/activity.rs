@@ -55,9 +55,10 @@ impl Store {
         Ok(Some((decode(space::ACTIVITIES, key, &stored.value)?, stored.version)))
     }
 
-    /// Forgets an activity and its tags.
-    pub async fn delete_activity(&self, arn: &str) -> Result<(), StoreError> {
+    /// Forgets an activity and its tags. Errors: `Conflict` when it is not the one that was read.
+    pub async fn delete_activity(&self, arn: &str, read: u64) -> Result<(), StoreError> {
         let mut changes = Changes::new();
+        changes.expect_activity(arn, read);
         changes.delete_tags(arn);
         changes.delete(space::ACTIVITIES, Key::copy_from_slice(arn.as_bytes()));
         self.commit(changes).await

@@ -147,16 +147,18 @@ impl Store {
         self.commit(changes).await
     }
 
-    /// Removes a machine with its versions, aliases and tags, if there is one; its revisions stay for the executions that
-    /// ran them. Errors: `Conflict`, when it is changed at the same moment.
-    pub async fn delete_machine(&self, arn: &str) -> Result<(), StoreError> {
-        let Some((record, version)) = self.machine(arn).await? else { return Ok(()) };
+    /// Removes a machine with its versions, aliases and tags, if it is still there; its revisions stay for the executions
+    /// that ran them. Whether it was. Errors: `Conflict`, when it is changed at the same moment.
+    pub async fn delete_machine(&self, arn: &str, id: MachineId) -> Result<bool, StoreError> {
+        let found = self.machine(arn).await?.filter(|(record, _)| record.id == id);
+        let Some((record, version)) = found else { return Ok(false) };
         let mut changes = Changes::new();
         changes.expect_machine(arn, version);
         changes.delete(space::MACHINES, Key::copy_from_slice(arn.as_bytes()));
         changes.delete_tags(arn);
         self.delete_dependents(record.id, &mut changes).await?;
-        self.commit(changes).await
+        self.commit(changes).await?;
+        Ok(true)
     }
 
     /// Adds the removal of what belongs to a machine: bounded by the quotas of versions and aliases.
@@ -247,8 +249,8 @@ mod tests {
         assert!(store.machine("m").await.unwrap().unwrap().0.deleting);
         assert!(store.machine_version(record.id, 1).await.unwrap().is_none());
         assert!(store.tags("m").await.unwrap().is_some());
-        store.delete_machine("m").await.unwrap();
+        store.delete_machine("m", MachineId([7; 16])).await.unwrap();
         assert!(store.machine("m").await.unwrap().is_none() && store.tags("m").await.unwrap().is_none());
-        store.delete_machine("m").await.unwrap();
+        store.delete_machine("m", MachineId([7; 16])).await.unwrap();
     }
 }

@@ -27,6 +27,8 @@ pub(super) const SECRETS: Space = Space::new(b'k');
 pub(super) const ACCESS_KEYS: Space = Space::new(b'u');
 /// Log groups: account, zero byte, name -> `LogGroupRecord`.
 pub(super) const LOG_GROUPS: Space = Space::new(b'G');
+/// Connections: account, zero byte, region, zero byte, name -> `ConnectionRecord`.
+pub(super) const CONNECTIONS: Space = Space::new(b'C');
 /// Activities: ARN -> `ActivityRecord`.
 pub(super) const ACTIVITIES: Space = Space::new(b'z');
 /// Names of executions: ARN -> execution id.
@@ -66,6 +68,16 @@ pub(super) const EXPRESS: Space = Space::new(b'y');
 /// Redrives of an execution that may be asked for again: execution id -> `RedriveRecord`.
 pub(super) const REDRIVES: Space = Space::new(b'R');
 
+/// Event buses, their rules and how far status changes are told: kind, account, zero byte, region, zero byte, name;
+/// for a rule its bus, zero byte, its name.
+pub(super) const EVENT_BUSES: Space = Space::new(b'B');
+/// Events on their way: when to try next, id -> `EventDeliveryRecord`.
+pub(super) const EVENT_DELIVERIES: Space = Space::new(b'E');
+/// Schedules: kind, account, zero byte, region, zero byte, group, zero byte, name -> `ScheduleRecord`.
+pub(super) const SCHEDULES: Space = Space::new(b'S');
+/// Webhooks: account, zero byte, name -> `WebhookRecord`.
+pub(super) const WEBHOOKS: Space = Space::new(b'K');
+
 /// All spaces in use. Whoever adds one also adds its check (`verify`).
 pub(super) const KNOWN: &[Space] = &[
     MACHINES,
@@ -76,6 +88,7 @@ pub(super) const KNOWN: &[Space] = &[
     SECRETS,
     ACCESS_KEYS,
     LOG_GROUPS,
+    CONNECTIONS,
     ACTIVITIES,
     NAMES,
     CHECKPOINTS,
@@ -93,6 +106,10 @@ pub(super) const KNOWN: &[Space] = &[
     MODULE_PASTS,
     EXPRESS,
     REDRIVES,
+    EVENT_BUSES,
+    EVENT_DELIVERIES,
+    SCHEDULES,
+    WEBHOOKS,
     Space::FENCES,
 ];
 
@@ -157,9 +174,24 @@ pub(super) fn module_past_prefix(name: &str, qualifier: &str) -> Key {
     [name.as_bytes(), &[0], qualifier.as_bytes(), &[0]].concat().into()
 }
 
-/// The keys of `LOG_GROUPS`. An account holds no zero byte.
+/// The keys of `EVENT_BUSES` and `SCHEDULES`.
+pub(super) fn event_bus_key(kind: u8, [account, region, name]: [&str; 3]) -> Key {
+    [&[kind], account.as_bytes(), &[0], region.as_bytes(), &[0], name.as_bytes()].concat().into()
+}
+
+/// The keys of `EVENT_DELIVERIES`.
+pub(super) fn event_delivery_key(due: Timestamp, id: &[u8; 16]) -> Key {
+    [time_prefix(due).as_slice(), id].concat().into()
+}
+
+/// The keys of `LOG_GROUPS` and `WEBHOOKS`. An account holds no zero byte.
 pub(super) fn log_group_key(account: &str, name: &str) -> Key {
     [account.as_bytes(), &[0], name.as_bytes()].concat().into()
+}
+
+/// The keys of `CONNECTIONS`. Neither an account nor a region holds a zero byte.
+pub(super) fn connection_key(account: &str, region: &str, name: &str) -> Key {
+    [account.as_bytes(), &[0], region.as_bytes(), &[0], name.as_bytes()].concat().into()
 }
 
 /// The keys of `HISTORY` and `LOGS`.

@@ -316,7 +316,9 @@ pub(crate) fn context(execution_arn: String, start_time: Timestamp) -> Execution
         quotas: Quotas::default(),
         version: None,
         alias: None,
+        test_case: None,
         token_key: stepwell_asl::TokenKey::default(),
+        starter: None,
     }
 }
 

@@ -109,7 +109,9 @@ pub(super) fn request(machine: &MachineRecord, number: u64) -> StartRequest {
         input_value,
         trace_header: None,
         version: None,
+        test_case: None,
         alias: None,
+        starter: None,
     }
 }
 

@@ -181,7 +181,9 @@ fn request(number: u64, items: u64) -> StartRequest {
         input_value,
         trace_header: None,
         version: None,
+        test_case: None,
         alias: None,
+        starter: None,
     }
 }
 

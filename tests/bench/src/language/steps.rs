@@ -86,7 +86,7 @@ fn execute(machine: &StateMachine, workload: &Workload) -> anyhow::Result<u64> {
                     occurred.push_back(EventKind::Continued { work });
                 }
                 Command::Dispatch(Work::Timer { .. }) => bail!("{} waits for a time", workload.name),
-                Command::Cancel(_) => {}
+                Command::Cancel(_) | Command::StopJob(_) => {}
             }
         }
         execution = transition.execution;
@@ -126,6 +126,8 @@ fn context() -> ExecutionContext {
         quotas: Quotas::default(),
         version: None,
         alias: None,
+        test_case: None,
         token_key: stepwell_asl::TokenKey::default(),
+        starter: None,
     }
 }

@@ -44,7 +44,9 @@ impl<'m> Run<'m> {
             quotas,
             version: None,
             alias: None,
+            test_case: None,
             token_key: stepwell_asl::TokenKey::default(),
+            starter: None,
         };
         let execution = Execution::new(context, input);
         Run {

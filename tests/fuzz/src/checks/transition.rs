@@ -44,7 +44,9 @@ pub fn check_repeated(before: &Execution, transition: &Transition) {
             Command::Dispatch(Work::Timer { work, at }) => {
                 pending.contains(&Work::Timer { work: *work, at: *at })
             }
-            Command::Dispatch(Work::Task(_) | Work::Continue { .. }) | Command::Cancel(_) => false,
+            Command::Dispatch(Work::Task(_) | Work::Continue { .. })
+            | Command::Cancel(_)
+            | Command::StopJob(_) => false,
         };
         assert!(is_early_timer, "a repeated event commands {command:?}");
     }
@@ -104,6 +106,9 @@ fn check_commands(before: &Execution, event: &Event, transition: &Transition, na
     for command in &transition.commands {
         match command {
             Command::Cancel(work) => drop(expected.remove(work)),
+            Command::StopJob(job) => {
+                assert!(!after.contains(&job.work), "a job is stopped that is waited for: {job:?}");
+            }
             Command::Dispatch(work) => {
                 let id = id(work);
                 expected.insert(id);
@@ -112,13 +117,15 @@ fn check_commands(before: &Execution, event: &Event, transition: &Transition, na
                 }
                 assert!(pending.contains(work), "recovery would do something else: {work:?}");
                 // The execution's own time-out begins again with a redrive.
-                let set_anew =
-                    matches!(work, Work::Timer { .. }) && (old.contains(&id) || id == WorkId::EXECUTION);
+                // The second half of a job has the name and the key of the first.
+                let goes_on = matches!(work, Work::Task(task) if task.submission.is_some());
+                let set_anew = matches!(work, Work::Timer { .. }) || goes_on;
+                let set_anew = set_anew && (old.contains(&id) || id == WorkId::EXECUTION);
                 assert!(set_anew || !names.work.contains(&id), "work has a name of its own: {work:?}");
                 new.insert(id);
                 if let Work::Task(task) = work {
                     assert!(
-                        names.keys.insert(task.idempotency_key.clone()),
+                        goes_on || names.keys.insert(task.idempotency_key.clone()),
                         "every attempt has its key: {work:?}"
                     );
                 }

@@ -8,7 +8,6 @@ mod server;
 mod timing;
 mod tls;
 
-use super::connect::Connector;
 use super::hooks::OutgoingHttp;
 use crate::bounds::Bounds;
 use crate::call::{CallHost, LogLevel};
@@ -47,13 +46,13 @@ pub(super) struct TestCall {
 impl TestCall {
     /// Begins a call whose manifest has these rules.
     pub(super) fn new(rules: serde_json::Value, network: Script) -> Self {
-        Self::with(rules, network, super::tls::Tls::system(), 64)
+        Self::with(rules, network, stepwell_net::Tls::system(), 64)
     }
 
     pub(super) fn with(
         rules: serde_json::Value,
         network: Script,
-        tls: super::tls::Tls,
+        tls: stepwell_net::Tls,
         max_requests: usize,
     ) -> Self {
         let manifest = Manifest { http: serde_json::from_value(rules).unwrap(), ..Manifest::default() };
@@ -64,7 +63,7 @@ impl TestCall {
         let host = Arc::clone(&lines) as Arc<dyn CallHost>;
         let log = Arc::new(CallLog::new(host, Arc::clone(&grants), &bounds));
         let network = Arc::new(network);
-        let connector = Arc::new(Connector::new(Arc::clone(&network), tls));
+        let connector = Arc::new(stepwell_net::Connector::new(Arc::clone(&network), tls));
         Self { http: OutgoingHttp::with(grants, log, max_requests, connector), network, lines }
     }
 

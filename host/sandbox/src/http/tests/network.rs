@@ -1,10 +1,10 @@
 //! A network by script: names resolve as the test says, and addresses of the internet lead to servers on this machine.
 
-use crate::http::connect::Network;
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
+use stepwell_net::Network;
 use tokio::net::TcpStream;
 use wasmtime_wasi::async_trait;
 
@@ -46,7 +46,7 @@ impl Script {
 }
 
 #[async_trait]
-impl Network for Arc<Script> {
+impl Network for Script {
     async fn resolve(&self, name: &str) -> io::Result<Vec<IpAddr>> {
         self.lookups.lock().unwrap().push(name.to_owned());
         if name == "never.example" {

@@ -203,7 +203,7 @@ async fn requests_under_way_are_bounded() {
     let open = Answer::Open(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhel".to_vec());
     let server = Server::start(open).await;
     let rule = json!([{"scheme":"http","host":"127.0.0.1","port":server.address.port()}]);
-    let mut call = TestCall::with(rule, Script::default(), crate::http::tls::Tls::system(), 2);
+    let mut call = TestCall::with(rule, Script::default(), stepwell_net::Tls::system(), 2);
     let get = || request("GET", &server.url("/"), "");
     let one = call.send(get(), None).head().await.unwrap();
     let two = call.send(get(), None).head().await.unwrap();
@@ -221,7 +221,7 @@ async fn requests_under_way_are_bounded() {
 async fn a_finished_body_makes_room_while_its_handle_stays() {
     let server = Server::start(hello()).await;
     let rule = json!([{"scheme":"http","host":"127.0.0.1","port":server.address.port()}]);
-    let mut call = TestCall::with(rule, Script::default(), crate::http::tls::Tls::system(), 1);
+    let mut call = TestCall::with(rule, Script::default(), stepwell_net::Tls::system(), 1);
     let (response, _rest) = call.send(request("GET", &server.url("/"), ""), None).head().await.unwrap();
     let mut body = response.into_body();
     while let Some(frame) = http_body_util::BodyExt::frame(&mut body).await {

@@ -3,13 +3,13 @@
 use super::network::Script;
 use super::server::{Answer, Server, serve};
 use super::{TestCall, request};
-use crate::http::tls::Tls;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{RootCertStore, ServerConfig};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock, Mutex};
+use stepwell_net::Tls;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 

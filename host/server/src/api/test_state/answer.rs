@@ -4,6 +4,7 @@
 
 use serde_json::{Map, Value, json};
 use stepwell_asl::test_state::Report;
+use stepwell_integrations::Exchange;
 
 use super::request::Wish;
 
@@ -25,6 +26,15 @@ pub(super) fn of(report: &Report, wish: &Wish, payload_bytes: usize) -> Value {
     answer.extend(report.next.as_ref().map(|next| ("nextState".to_owned(), json!(next))));
     answer.insert("status".to_owned(), json!(report.status.as_str()));
     Value::Object(answer)
+}
+
+/// The same with what an HTTP task has sent and got.
+pub(super) fn with_exchange(mut answer: Value, exchange: Exchange) -> Value {
+    if let Some(Value::Object(data)) = answer.get_mut("inspectionData") {
+        data.extend(exchange.request.map(|request| ("request".to_owned(), request)));
+        data.extend(exchange.response.map(|response| ("response".to_owned(), response)));
+    }
+    answer
 }
 
 fn inspection(report: &Report, wish: &Wish, payload_bytes: usize) -> Value {

@@ -24,6 +24,7 @@ use self::patience::Patience;
 use self::request::Wish;
 use super::error::ApiError;
 use super::{Answer, Call, json_text};
+use crate::auth::policy::Policies;
 use crate::limits;
 use crate::server::Server;
 
@@ -48,6 +49,10 @@ enum Progress {
 
 pub(super) async fn handle(server: &Server, mut call: Call) -> Answer {
     let wish = Wish::read(&mut call.fields, server.executor.quotas())?;
+    if wish.traces == Some(true) {
+        // Credentials are shown to nobody else.
+        server.caller.check_policy(Policies::ADMIN, "states:RevealSecrets")?;
+    }
     let _place = server.trials.tests.try_acquire().map_err(|_| ApiError::Throttling)?;
     let own = server.clone();
     let begin = move |jsonata: &Jsonata| {
@@ -65,26 +70,30 @@ pub(super) async fn handle(server: &Server, mut call: Call) -> Answer {
         Progress::Answered(answer) => return Ok(answer),
         Progress::Task(test, task) => (test, task),
     };
-    let result = run_task(server, &test, task).await;
+    let key = Uuid::new_v4().to_string();
+    let watch = test.wish.traces.and_then(|reveals_secrets| server.exchanges.watch(&key, reveals_secrets));
+    let result = run_task(server, &test, task, key).await;
+    let exchange = watch.map(|watch| watch.seen()).unwrap_or_default();
     let end = move |jsonata: &Jsonata| match test.run(Some(result), jsonata)? {
-        Tried::Ended(report) => Ok(test.answer(&report)),
+        Tried::Ended(report) => Ok(answer::with_exchange(test.answer(&report), exchange)),
         Tried::Task(_) => Err(ApiError::internal(&"a state that had its answer asked for it again")),
     };
     server.trials.run(end).await
 }
 
 /// Runs the task as an execution would, within the time of a test.
-async fn run_task(server: &Server, test: &Test, task: Scheduled) -> Result<Value, StatesError> {
+async fn run_task(server: &Server, test: &Test, task: Scheduled, key: String) -> Result<Value, StatesError> {
     let wanted = task.timeout_seconds.map(Duration::from_secs);
     let time = wanted.map_or(limits::STATE_TEST_TIME, |wanted| wanted.min(limits::STATE_TEST_TIME));
     let request = TaskRequest {
         task_token: None,
+        test_case: None,
         execution_arn: test.execution_arn.clone(),
         state_name: test.state.name().to_owned(),
         resource: test.state.resource().map(Resource::as_str).unwrap_or_default().to_owned(),
         parameters: task.parameters,
         attempt: u32::try_from(test.setting.retries).unwrap_or(u32::MAX),
-        idempotency_key: Uuid::new_v4().to_string(),
+        idempotency_key: key,
         deadline: Some(server.clock.now().plus_seconds(time.as_secs())),
         pinned_at: None,
     };

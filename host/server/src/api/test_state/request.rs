@@ -26,6 +26,8 @@ pub(super) struct Wish {
     pub(super) mock: Option<Mock>,
     /// Whether `inspectionData` is wanted.
     pub(super) inspects: bool,
+    /// Whether what an HTTP task sends is wanted as well, and with what its connection adds.
+    pub(super) traces: Option<bool>,
     /// Retries that have been made.
     pub(super) retries: u64,
     pub(super) reader_data: Option<String>,
@@ -72,6 +74,7 @@ impl Wish {
             context,
             mock,
             inspects: level != "INFO",
+            traces: (level == "TRACE").then_some(reveals_secrets),
             retries: retries.unwrap_or_default(),
             reader_data,
             caused_by,

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 use prometheus::{Histogram, HistogramOpts, HistogramVec, Registry};
-use stepwell_executor::integrations::{FunctionCall, FunctionError, FunctionReply, Functions};
+use stepwell_integrations::{FunctionCall, FunctionError, FunctionReply, Functions};
 
 use super::{Metrics, SECONDS, register};
 
@@ -75,5 +75,9 @@ impl Functions for MeasuredFunctions {
             Err(FunctionError::NotFound) => &calls.not_found,
         });
         reply
+    }
+
+    async fn look_up(&self, call: &FunctionCall) -> Result<(), FunctionError> {
+        self.inner.look_up(call).await
     }
 }

@@ -12,7 +12,7 @@ pub(crate) struct Executions {
     express: OfType,
     commit: Histogram,
     turn: Histogram,
-    /// Started Standard executions less ended ones, since the beginning of this process.
+    /// Standard executions that were started or redriven, less those that ended, since the beginning of this process.
     balance: AtomicI64,
 }
 
@@ -77,15 +77,39 @@ impl Executions {
         self.commit.observe(tally.commit.as_secs_f64());
         #[expect(clippy::cast_precision_loss, reason = "a turn has few transitions")]
         self.turn.observe(tally.transitions as f64);
-        let started = i64::try_from(tally.started).unwrap_or(i64::MAX);
+        let started = i64::try_from(tally.started + tally.redriven).unwrap_or(i64::MAX);
         let ended = i64::try_from(tally.ended.len()).unwrap_or(i64::MAX);
         if started != ended {
             self.balance.fetch_add(started - ended, Ordering::Relaxed);
         }
     }
 
-    /// Standard executions that were started, less those that ended.
+    /// Standard executions that were started or redriven, less those that ended.
     pub(crate) fn balance(&self) -> i64 {
         self.balance.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use stepwell_asl::{EventKind, Status};
+
+    use super::*;
+
+    #[test]
+    fn one_that_is_redriven_is_open_again() {
+        let executions = Executions::new(&Registry::new()).unwrap();
+        let redrive = EventKind::Redrive { number: 1 };
+        for (event, status, balance) in [
+            (EventKind::Start, Status::Running, 1),
+            (EventKind::Stop { error: None, cause: None }, Status::Aborted, 0),
+            (redrive, Status::Running, 1),
+            (EventKind::Stop { error: None, cause: None }, Status::Aborted, 0),
+        ] {
+            let mut tally = Tally::default();
+            tally.count(&event, status, 1);
+            executions.count(&tally);
+            assert_eq!(executions.balance(), balance);
+        }
     }
 }

@@ -134,7 +134,9 @@ pub async fn check_records(
     check.secrets().await?;
     check.access_keys().await?;
     check.log_groups().await?;
+    check.connections().await?;
     check.activities().await?;
+    check.events().await?;
     check.fences().await?;
     check.unknown_spaces().await?;
     Ok(check.found)

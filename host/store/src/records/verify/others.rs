@@ -6,6 +6,9 @@ use crate::batch::{Key, Space, epoch_of};
 use crate::error::StoreError;
 use crate::records::access_key::AccessKeyRecord;
 use crate::records::activity::ActivityRecord;
+use crate::records::connection::ConnectionRecord;
+use crate::records::event_bus::BusSpaceRecord;
+use crate::records::event_delivery::EventDeliveryRecord;
 use crate::records::express::ExpressRecord;
 use crate::records::log_group::LogGroupRecord;
 use crate::records::machine::MachineRecord;
@@ -13,10 +16,12 @@ use crate::records::machine_alias::MachineAliasRecord;
 use crate::records::machine_version::MachineVersionRecord;
 use crate::records::module::{ModuleAliasRecord, ModuleRecord, ModuleVersionRecord};
 use crate::records::module_past::ModulePastRecord;
+use crate::records::schedule::{self, ScheduleRecord};
 use crate::records::secret::SecretRecord;
 use crate::records::space;
 use crate::records::store::decode;
 use crate::records::tags::TagsRecord;
+use crate::records::webhook::WebhookRecord;
 use serde::de::DeserializeOwned;
 
 impl Check<'_> {
@@ -154,9 +159,31 @@ impl Check<'_> {
         .await
     }
 
+    /// Connections, their credentials as they are sealed.
+    pub(super) async fn connections(&mut self) -> Result<(), StoreError> {
+        self.each(space::CONNECTIONS, |record: &ConnectionRecord| {
+            (space::connection_key(&record.account, &record.region, &record.name), None)
+        })
+        .await
+    }
+
     /// Activities.
     pub(super) async fn activities(&mut self) -> Result<(), StoreError> {
         self.each(space::ACTIVITIES, |record: &ActivityRecord| (record.arn.clone().into(), None)).await
+    }
+
+    /// Event buses with their rules, events on their way, schedules, webhooks.
+    pub(super) async fn events(&mut self) -> Result<(), StoreError> {
+        self.each(space::EVENT_BUSES, |record: &BusSpaceRecord| (record.key(), None)).await?;
+        self.each(space::EVENT_DELIVERIES, |record: &EventDeliveryRecord| {
+            (space::event_delivery_key(record.due, &record.id), None)
+        })
+        .await?;
+        self.each(space::SCHEDULES, |record: &ScheduleRecord| (schedule::key_of(record), None)).await?;
+        self.each(space::WEBHOOKS, |record: &WebhookRecord| {
+            (space::log_group_key(&record.account, &record.name), None)
+        })
+        .await
     }
 
     /// The epochs of shards.

@@ -1,7 +1,7 @@
 //! Which addresses are public. Everything else needs a rule that names it.
 //!
 //! Source: IANA's registries of special-purpose IPv4 and IPv6 addresses (RFC 6890 and its updates). Where a registry calls a small
-//! part of a special block public, the whole block counts as special here: modules lose nothing that anybody runs a service on.
+//! part of a special block public, the whole block counts as special here: nobody loses anything that anybody runs a service on.
 //! An address that carries an IPv4 address is judged by what a packet would reach. This file must never look at a name.
 
 use ipnet::IpNet;
@@ -43,7 +43,7 @@ const SPECIAL_V6: [([u16; 8], u32); 4] = [
 const NAT64: ([u16; 8], u32) = ([0x64, 0xff9b, 0, 0, 0, 0, 0, 0], 96);
 
 /// Tells whether an address is meant for the whole internet.
-pub(super) fn is_public(address: IpAddr) -> bool {
+pub fn is_public(address: IpAddr) -> bool {
     // The system connects to ::ffff:a.b.c.d over IPv4.
     match address.to_canonical() {
         IpAddr::V4(address) => is_public_v4(address),
@@ -73,16 +73,16 @@ fn is_within(address: Ipv6Addr, (first, length): ([u16; 8], u32)) -> bool {
 
 /// Where the rules that fit one request let it connect to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Reach {
+pub struct Reach {
     /// The address that a rule's `host` is.
-    pub(super) address: Option<IpAddr>,
+    pub address: Option<IpAddr>,
     /// The `networks` of the rules.
-    pub(super) networks: Vec<IpNet>,
+    pub networks: Vec<IpNet>,
 }
 
 impl Reach {
     /// Tells whether the request may connect to an address: a public one, or one that a rule names.
-    pub(super) fn permits(&self, address: IpAddr) -> bool {
+    pub fn permits(&self, address: IpAddr) -> bool {
         is_public(address)
             || self.address == Some(address)
             || self
