@@ -16,6 +16,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::api::page_token::PageTokens;
+use crate::auth::policy::Service as WireService;
 use crate::auth::{Auth, Caller};
 use crate::deletion::{self, Deletions};
 use crate::jsonata::Trials;
@@ -63,8 +64,8 @@ pub struct Server {
     pub(crate) observe: Option<Arc<Observe>>,
     /// The test cases that executions can be started for.
     pub(crate) mocks: Option<Arc<MockConfig>>,
-    /// The parts of EventBridge that this server has.
-    pub(crate) events: Arc<[Arc<dyn Service>]>,
+    /// The parts of services that clients can call as well as tasks.
+    pub(crate) services: Arc<[(WireService, Arc<dyn Service>)]>,
     /// Where tasks call this server; none in tests that need nothing of it.
     pub(crate) own_service: Option<Arc<OwnService>>,
     /// What HTTP tasks send and get, for those who test a state.
@@ -101,7 +102,7 @@ impl Server {
             page_tokens,
             observe: None,
             mocks: None,
-            events: Arc::new([]),
+            services: Arc::new([]),
             own_service: None,
             exchanges: Exchanges::default(),
             stopping: watch::Sender::new(false),
@@ -143,10 +144,10 @@ impl Server {
         self
     }
 
-    /// Answers the operations of EventBridge that these offer.
+    /// Answers the operations that these offer.
     #[must_use]
-    pub(crate) fn with_events(mut self, services: Vec<Arc<dyn Service>>) -> Server {
-        self.events = services.into();
+    pub(crate) fn with_services(mut self, services: Vec<(WireService, Arc<dyn Service>)>) -> Server {
+        self.services = services.into();
         self
     }
 

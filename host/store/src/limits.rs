@@ -172,8 +172,9 @@ pub const TEXTS_KNOWN: usize = 1_024;
 pub const TEXTS_BYTES: usize = 16 * 1024 * 1024;
 
 /// Version of the stored format that this build writes, and the newest that it reads. Format 3 stores a
-/// journal and checkpoints that lag behind it; format 4 has the same records behind a write-ahead log; format 5 keeps long texts of a journal apart.
-pub const FORMAT: u32 = 5;
+/// journal and checkpoints that lag behind it; format 4 has the same records behind a write-ahead log; format 5 keeps long texts of a journal apart;
+/// format 6 has map runs and the records of built-in services.
+pub const FORMAT: u32 = 6;
 
 /// The first format with a write-ahead log: a store of it whose log is gone may lack acknowledged commits.
 pub const FORMAT_WITH_LOG: u32 = 4;

@@ -78,7 +78,7 @@ use self::handed::Handed;
 use self::reply::{Reply, Written};
 use crate::auth::{AsCaller, account};
 use crate::server::Server;
-use crate::{body, events_api, limits, logs_api, observe};
+use crate::{body, json_services, limits, logs_api, observe};
 
 /// What an operation gives back.
 type Answer = Result<Value, ApiError>;
@@ -169,11 +169,11 @@ pub(crate) async fn handle(AsCaller(server): AsCaller, request: Request) -> Resp
             Err(error) => logs_api::refusal(error),
         };
     }
-    if let Some(operation) = events_api::operation(&parts.headers) {
+    if let Some((service, operation)) = json_services::operation(&parts.headers) {
         let longest = limits::request_bytes(server.executor.quotas());
         return match body::read(body, &parts.headers, longest).await {
-            Ok(bytes) => events_api::handle(&server, operation, &bytes).await,
-            Err(error) => events_api::refusal(error),
+            Ok(bytes) => json_services::handle(&server, (service, operation), &bytes).await,
+            Err(error) => json_services::refusal(service, error),
         };
     }
     let (mut beyond, handed) = (Beyond::default(), Handed::default());

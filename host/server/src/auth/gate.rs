@@ -25,7 +25,7 @@ use super::{AccessKey, AccessKeys, AuthError, foreign};
 use crate::api::error::ApiError;
 use crate::rest::RestError;
 use crate::server::Server;
-use crate::{api, body, events_api, lambda, limits, logs_api};
+use crate::{api, body, json_services, lambda, limits, logs_api};
 
 /// What a server asks of those who send requests.
 pub(crate) struct Auth {
@@ -224,7 +224,7 @@ fn refusal(service: Service, error: ApiError) -> Response {
     let mut response = match service {
         Service::States => api::refusal(error),
         Service::Logs => logs_api::refusal(error),
-        Service::Events => events_api::refusal(error),
+        Service::Events => json_services::refusal(service, error),
         Service::Lambda => lambda::refusal(error),
         Service::Stepwell => RestError::Api(error).into_response(),
     };

@@ -4,8 +4,8 @@
 
 use axum::extract::{MatchedPath, Request};
 
-use super::policy::{self, EVENTS, LAMBDA, LOGS, Needs, STATES, Service};
-use crate::{api, events_api, lambda, logs_api};
+use super::policy::{self, Needs, Service};
+use crate::{api, json_services, lambda, logs_api};
 
 /// An operation.
 #[derive(Clone, Debug)]
@@ -21,37 +21,39 @@ impl Operation {
     pub(crate) fn of(request: &Request) -> Option<Operation> {
         let path = request.uri().path();
         let matched = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
-        let (service, name, needs) = match matched {
+        let (service, name) = match matched {
             Some("/healthz") => return None,
-            Some("/") => {
-                if let Some(name) = logs_api::operation(request.headers()) {
-                    let needs = policy::needs(&LOGS, name);
-                    return Some(Operation { service: Service::Logs, name: name.to_owned(), needs });
-                }
-                if let Some(name) = events_api::operation(request.headers()) {
-                    let needs = policy::needs(&EVENTS, name);
-                    return Some(Operation { service: Service::Events, name: name.to_owned(), needs });
-                }
-                let name = api::operation(request.headers());
-                (Service::States, name.to_owned(), policy::needs(&STATES, name))
-            }
+            Some("/") => targeted(request),
             Some(matched) => {
                 let (name, needs) = policy::endpoint(request.method(), matched);
-                (Service::Stepwell, name.to_owned(), needs)
+                return Some(Operation { service: Service::Stepwell, name: name.to_owned(), needs });
             }
             None if lambda::begins_with_a_date(path) => {
                 let name = lambda::operation(request.method().as_str(), path).unwrap_or("Unknown");
-                (Service::Lambda, name.to_owned(), policy::needs(&LAMBDA, name))
+                (Service::Lambda, name)
             }
-            None => (Service::Stepwell, "Unknown".to_owned(), policy::endpoint(request.method(), "").1),
+            None => {
+                let needs = policy::endpoint(request.method(), "").1;
+                return Some(Operation { service: Service::Stepwell, name: "Unknown".to_owned(), needs });
+            }
         };
-        Some(Operation { service, name, needs })
+        let needs = policy::needs(policy::operations(service), name);
+        Some(Operation { service, name: name.to_owned(), needs })
     }
 
     /// As policies of AWS name it: `states:StartExecution`.
     pub(crate) fn action(&self) -> String {
         format!("{}:{}", self.service.name(), self.name)
     }
+}
+
+/// Service and operation of a `POST /`, by the header that names them.
+fn targeted(request: &Request) -> (Service, &str) {
+    if let Some(name) = logs_api::operation(request.headers()) {
+        return (Service::Logs, name);
+    }
+    let own = || (Service::States, api::operation(request.headers()));
+    json_services::operation(request.headers()).unwrap_or_else(own)
 }
 
 /// Service and operation of a request, as names of the tables only; none of what is not counted.
@@ -62,14 +64,10 @@ pub(crate) fn operation_label(request: &Request) -> Option<(&'static str, &'stat
     let path = request.uri().path();
     let (service, name) = match request.extensions().get::<MatchedPath>().map(MatchedPath::as_str) {
         Some("/healthz") => return None,
-        Some("/") => match logs_api::operation(request.headers()) {
-            Some(name) => (Service::Logs, known(&LOGS, name)),
-            None if events_api::operation(request.headers()).is_some() => {
-                let name = events_api::operation(request.headers()).unwrap_or_default();
-                (Service::Events, known(&EVENTS, name))
-            }
-            None => (Service::States, known(&STATES, api::operation(request.headers()))),
-        },
+        Some("/") => {
+            let (service, name) = targeted(request);
+            (service, known(policy::operations(service), name))
+        }
         Some(matched) => (Service::Stepwell, policy::endpoint(request.method(), matched).0),
         None if lambda::begins_with_a_date(path) => {
             (Service::Lambda, lambda::operation(request.method().as_str(), path).unwrap_or("Unknown"))

@@ -84,6 +84,17 @@ impl Service {
     }
 }
 
+/// The table of a service's operations; Stepwell's own have another one, see [`endpoint`].
+pub(crate) fn operations(service: Service) -> &'static [(&'static str, Needs)] {
+    match service {
+        Service::States => &STATES,
+        Service::Logs => &LOGS,
+        Service::Events => &EVENTS,
+        Service::Lambda => &LAMBDA,
+        Service::Stepwell => &[],
+    }
+}
+
 /// What an operation needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Needs {
@@ -107,7 +118,7 @@ const READ_SERVER: Needs = Needs { policies: Policies::READ, whole_server: true 
 const SERVER: Needs = Needs { policies: Policies::ADMIN, whole_server: true };
 
 /// Operations of Step Functions: all of the model, offered here or not.
-pub(crate) const STATES: [(&str, Needs); 37] = [
+const STATES: [(&str, Needs); 37] = [
     ("CreateActivity", DEPLOY),
     ("CreateStateMachine", DEPLOY),
     ("CreateStateMachineAlias", DEPLOY),
@@ -163,7 +174,7 @@ pub(crate) const LOGS: [(&str, Needs); 11] = [
 ];
 
 /// Operations of EventBridge: all of the model, offered here or not.
-pub(crate) const EVENTS: [(&str, Needs); 57] = [
+const EVENTS: [(&str, Needs); 57] = [
     ("ActivateEventSource", DEPLOY),
     ("CancelReplay", DEPLOY),
     ("CreateApiDestination", DEPLOY),
@@ -224,7 +235,7 @@ pub(crate) const EVENTS: [(&str, Needs); 57] = [
 ];
 
 /// Operations of Lambda that are offered here.
-pub(crate) const LAMBDA: [(&str, Needs); 32] = [
+const LAMBDA: [(&str, Needs); 32] = [
     ("AddPermission", DEPLOY),
     ("CreateAlias", DEPLOY),
     ("CreateFunction", DEPLOY),

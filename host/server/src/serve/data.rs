@@ -13,7 +13,7 @@ use stepwell_asl::Quotas;
 use stepwell_executor::{
     Clock, Executor, ExecutorConfig, ExpressBounds, Observer, SystemClock, VirtualClock,
 };
-use stepwell_integrations::{Background, Functions};
+use stepwell_integrations::{Background, Functions, Service};
 use stepwell_sandbox::{Sandbox, SandboxConfig};
 use stepwell_store::transfer::{self, Recorder};
 use stepwell_store::{Backend, OpenOptions, Store, StoreLocation};
@@ -21,6 +21,7 @@ use tempfile::TempDir;
 
 use super::tasks;
 use crate::auth::access;
+use crate::auth::policy::Service as WireService;
 use crate::cli::serve_args::{NamedDirectory, ServeArgs};
 use crate::expressions::{self, SandboxExpressions};
 use crate::functions::SandboxFunctions;
@@ -151,8 +152,10 @@ impl Data {
         let server = Server::new(store, executor, modules, calls, jsonata, clock, identity);
         let server = server.with_recorder(Arc::clone(&self.recorder)).with_resources(resources);
         let server = server.with_auth(auth).with_observe(observe).with_mocks(mocks).with_own_service(own);
-        // The parts of EventBridge: the first that offers an operation answers it.
-        let server = server.with_events(vec![Arc::new(http.connections)]).with_exchanges(http.exchanges);
+        // Of a service's parts the first that offers an operation answers it.
+        let services: Vec<(WireService, Arc<dyn Service>)> =
+            vec![(WireService::Events, Arc::new(http.connections))];
+        let server = server.with_services(services).with_exchanges(http.exchanges);
         Ok(if args.aws_request_rates { server.with_aws_request_rates() } else { server })
     }
 }

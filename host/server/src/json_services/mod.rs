@@ -1,8 +1,8 @@
-//! EventBridge's API (AWS JSON 1.1, targets `AWSEvents.*`): which of the services that this server has answers an operation.
+//! The services of AWS that speak AWS JSON and that a `Service` of `stepwell-integrations` answers for: EventBridge and
+//! whatever else the table names. An operation comes as `POST /` with its name in `X-Amz-Target`.
 //!
-//! A part of EventBridge, such as its connections, is a `Service` of `stepwell-integrations`; the composition lists them
-//! (`Server::with_events`), and the first one that offers an operation gets its calls. It must never judge what a request
-//! says, but for the account that its ARNs name.
+//! A service may have several parts; the composition lists them (`Server::with_services`), and the first one that offers
+//! an operation gets its calls. Nothing here may judge what a request says, but for the account that its ARNs name.
 
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
@@ -13,46 +13,63 @@ use uuid::Uuid;
 use crate::api::constraints::Fields;
 use crate::api::error::ApiError;
 use crate::auth::account;
+use crate::auth::policy::Service;
 use crate::server::Server;
 
-/// What the operations' targets begin with.
-const TARGET_PREFIX: &str = "AWSEvents.";
+/// How a service is asked.
+struct JsonApi {
+    service: Service,
+    /// What the targets of its operations begin with.
+    target_prefix: &'static str,
+    content_type: &'static str,
+}
 
-/// The operation of a target of this API; none of another one's.
-pub(crate) fn operation(headers: &HeaderMap) -> Option<&str> {
-    headers.get("x-amz-target")?.to_str().ok()?.strip_prefix(TARGET_PREFIX)
+/// Every service that is asked like that.
+const APIS: &[JsonApi] = &[JsonApi {
+    service: Service::Events,
+    target_prefix: "AWSEvents.",
+    content_type: "application/x-amz-json-1.1",
+}];
+
+/// Service and operation of a target of these APIs; none of another one's.
+pub(crate) fn operation(headers: &HeaderMap) -> Option<(Service, &str)> {
+    let target = headers.get("x-amz-target")?.to_str().ok()?;
+    let named = |api: &JsonApi| target.strip_prefix(api.target_prefix).map(|name| (api.service, name));
+    APIS.iter().find_map(named)
 }
 
 /// Answers a request whose target is one of this API.
-pub(crate) async fn handle(server: &Server, operation: &str, body: &[u8]) -> Response {
-    respond(answer(server, operation, body).await)
+pub(crate) async fn handle(server: &Server, (service, operation): (Service, &str), body: &[u8]) -> Response {
+    respond(service, answer(server, service, operation, body).await)
 }
 
 /// The answer to a request that is not let in, or that did not arrive.
-pub(crate) fn refusal(error: ApiError) -> Response {
-    respond(Err(error.into()))
+pub(crate) fn refusal(service: Service, error: ApiError) -> Response {
+    respond(service, Err(error.into()))
 }
 
 /// Why a request got no result.
-enum EventsError {
+enum CallError {
     Service(ServiceError),
     Api(ApiError),
 }
 
-impl From<ApiError> for EventsError {
-    fn from(error: ApiError) -> EventsError {
-        EventsError::Api(error)
+impl From<ApiError> for CallError {
+    fn from(error: ApiError) -> CallError {
+        CallError::Api(error)
     }
 }
 
-async fn answer(server: &Server, operation: &str, body: &[u8]) -> Result<Value, EventsError> {
-    let Some(service) = server.events.iter().find(|service| service.offers(operation)) else {
+async fn answer(server: &Server, service: Service, operation: &str, body: &[u8]) -> Result<Value, CallError> {
+    let parts = server.services.iter().filter(|(of, _)| *of == service);
+    let Some((_, part)) = parts.into_iter().find(|(_, part)| part.offers(operation)) else {
+        let prefix = api(service).map_or("", |api| api.target_prefix);
         let message =
-            format!("The operation 'AWSEvents.{operation}' is not offered by this release of Stepwell");
+            format!("The operation '{prefix}{operation}' is not offered by this release of Stepwell");
         return Err(ApiError::UnknownOperation(message).into());
     };
     let fields = Fields::parse(body)?;
-    check_accounts(server, &format!("events:{operation}"), fields.members())?;
+    check_accounts(server, &format!("{}:{operation}", service.name()), fields.members())?;
     let call = ServiceCall {
         operation: operation.to_owned(),
         input: Value::Object(fields.members().clone()),
@@ -60,7 +77,7 @@ async fn answer(server: &Server, operation: &str, body: &[u8]) -> Result<Value, 
         region: server.identity.region.clone(),
         task: None,
     };
-    service.call(call).await.map_err(EventsError::Service)
+    part.call(call).await.map_err(CallError::Service)
 }
 
 /// Refuses members that name something of another account by its ARN; roles are only kept. Errors: `Access`.
@@ -84,16 +101,20 @@ fn check_accounts(server: &Server, action: &str, members: &Map<String, Value>) -
     Ok(())
 }
 
-fn respond(answer: Result<Value, EventsError>) -> Response {
+fn api(service: Service) -> Option<&'static JsonApi> {
+    APIS.iter().find(|api| api.service == service)
+}
+
+fn respond(service: Service, answer: Result<Value, CallError>) -> Response {
     let (status, body, code) = match answer {
         Ok(value) => (StatusCode::OK, value, None),
-        Err(EventsError::Api(error)) => {
+        Err(CallError::Api(error)) => {
             let is_constraint = matches!(error, ApiError::Constraints(_));
             let code = if is_constraint { "ValidationException" } else { error.code() };
             let body = json!({"__type": code, "message": error.to_string()});
             (error.status(), body, Some(code.to_owned()))
         }
-        Err(EventsError::Service(error)) => {
+        Err(CallError::Service(error)) => {
             let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
             (status, json!({"__type": error.code, "message": error.message}), Some(error.code))
         }
@@ -103,7 +124,8 @@ fn respond(answer: Result<Value, EventsError>) -> Response {
     if let Some(Ok(code)) = code.as_deref().map(HeaderValue::from_str) {
         headers.insert("x-amzn-errortype", code);
     }
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.1"));
+    let content_type = api(service).map_or("application/json", |api| api.content_type);
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     if let Ok(request_id) = HeaderValue::from_str(&Uuid::new_v4().to_string()) {
         headers.insert("x-amzn-requestid", request_id);
     }
