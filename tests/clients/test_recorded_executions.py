@@ -140,6 +140,9 @@ def test_deviations_name_recorded_executions():
         pytest.skip(MISSING)
     for end in deviations.EXECUTIONS:
         assert sum(case.name.endswith(end) for case in CASES) == 1, f"{end} names not exactly one case"
+    for end in deviations.MOCKED_ANSWERS:
+        found = [case for case in CASES if case.area == "mocking" and case.name.endswith(end)]
+        assert len(found) == 1, f"{end} names not exactly one mocked case"
     assert set(deviations.PENDING_EXECUTIONS) <= {case.area for case in CASES}
 
 
