@@ -2,7 +2,8 @@
 //!
 //! The server may serve everything acknowledged unchanged, or refuse to start with a message that names the store and
 //! says how to restore, or answer a clear error for exactly what is damaged. It must never answer anything else than
-//! what was acknowledged, never forget an execution, and never hang.
+//! what was acknowledged, never forget an execution, and never hang. What was acknowledged in the second before the
+//! crash is not judged: bytes that are damaged there cannot be told from a write that was torn.
 
 use fastrand::Rng;
 use serde_json::json;
@@ -11,6 +12,8 @@ use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
+use std::time::Duration;
 use stepwell_crash::engine::Engine;
 use stepwell_crash::machines::KINDS;
 use stepwell_crash::population::{Population, sleepers};
@@ -24,6 +27,10 @@ const CASES: [usize; 2] = [20, 200];
 const EXECUTIONS: usize = 60;
 /// Executions among them that wait for an hour.
 const WAITING: usize = 5;
+/// Executions started last, of which nothing is promised: they fill the end of the write-ahead log.
+const UNPROMISED: usize = 20;
+/// Longer than the store takes to remember what it has acknowledged, which it does once a second.
+const REMEMBERED: Duration = Duration::from_secs(3);
 /// One case in so many damages the largest file, where the records are.
 const LARGEST: usize = 3;
 /// Longest range of bytes that is damaged at once.
@@ -99,6 +106,9 @@ fn populate(engine: Engine, directory: &tempfile::TempDir) -> (Population, Vec<S
     let sleepers = sleepers(&population.server.client(), 3_600, WAITING);
     population.start(EXECUTIONS).expect("the executions start");
     population.assert_whole();
+    // Damage to what was written in the last second before a crash looks like the write that the crash tore.
+    thread::sleep(REMEMBERED);
+    self::sleepers(&population.server.client(), 7_200, UNPROMISED);
     // A crash leaves the most to recover from.
     population.server.kill9();
     (population, sleepers)
