@@ -53,7 +53,7 @@ fn serve(args: &ServeArgs) -> anyhow::Result<()> {
 }
 
 async fn serve_until_signal(args: &ServeArgs) -> anyhow::Result<()> {
-    let signals = Signals::catch().context("cannot catch signals")?;
+    let signals = Signals::catch(args.stop_with_stdin).context("cannot catch signals")?;
     let listener = TcpListener::bind(&args.listen)
         .await
         .with_context(|| format!("cannot listen on {}: choose another address with --listen", args.listen))?;

@@ -183,6 +183,9 @@ pub(crate) struct ServeArgs {
     /// Address of its own for GET /metrics, which needs no signature there
     #[arg(long, value_name = "ADDR", env = "STEPWELL_METRICS_LISTEN", value_parser = parse_listen)]
     pub(crate) metrics_listen: Option<String>,
+    /// Stop when standard input is closed, for programs that run a server as their child: it never outlives them
+    #[arg(long, env = "STEPWELL_STOP_WITH_STDIN", value_parser = FalseyValueParser::new())]
+    pub(crate) stop_with_stdin: bool,
     // Last, because its help heading would cover the flags after it.
     /// Account and region of the ARNs that this server gives out.
     #[command(flatten)]

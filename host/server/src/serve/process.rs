@@ -3,6 +3,7 @@
 //! A limit that cannot be moved must never keep the server from starting.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::io::AsyncReadExt as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::cli::serve_args::ServeArgs;
@@ -26,15 +27,17 @@ pub(super) fn refuse_huge_pages() {
     }
 }
 
-/// The signals that end the server.
+/// What ends the server from outside: signals, and the end of its standard input if it was told to heed that.
 pub(super) struct Signals {
+    heeds_stdin: bool,
     interrupt: Signal,
     terminate: Signal,
 }
 
 impl Signals {
-    pub(super) fn catch() -> std::io::Result<Signals> {
+    pub(super) fn catch(heeds_stdin: bool) -> std::io::Result<Signals> {
         Ok(Signals {
+            heeds_stdin,
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
         })
@@ -43,7 +46,11 @@ impl Signals {
     /// Waits for the first one. After it a second one ends the process at once, as an impatient operator expects;
     /// that is safe, because a crash at any moment is.
     pub(super) async fn first(mut self) -> &'static str {
-        let name = self.next().await;
+        let heeds_stdin = self.heeds_stdin;
+        let name = tokio::select! {
+            name = self.next() => name,
+            () = end_of_stdin(), if heeds_stdin => "end of standard input",
+        };
         tokio::spawn(async move {
             let name = self.next().await;
             eprintln!("stepwell: {name} again: not waiting any longer");
@@ -58,6 +65,12 @@ impl Signals {
             _ = self.terminate.recv() => "SIGTERM",
         }
     }
+}
+
+/// Returns when nobody can write to standard input any more.
+async fn end_of_stdin() {
+    let (mut stdin, mut ignored) = (tokio::io::stdin(), [0; 512]);
+    while let Ok(1..) = stdin.read(&mut ignored).await {}
 }
 
 /// As many connections as are asked for, and as leave descriptors for files.
