@@ -59,6 +59,14 @@ impl Failure {
         }
     }
 
+    /// A refusal of what a file says, as the file's fault.
+    pub(crate) fn in_file(self, file: &str) -> Failure {
+        if let Self::Refused { code, message } = self {
+            return Self::Usage(format!("{file}: {code}: {message}"));
+        }
+        self
+    }
+
     /// What the reader can do about it, if that is not obvious from the message.
     pub(crate) fn hint(&self) -> Option<&str> {
         match self {

@@ -25,6 +25,7 @@ mod source;
 mod start;
 mod store;
 mod table;
+mod test;
 #[cfg(test)]
 mod test_responder;
 mod test_state;
@@ -56,7 +57,7 @@ Examples:
 Exit codes:
   0  done
   1  the execution did not succeed (start --wait), validate found errors, the state
-     of test-state failed, or the expression of jsonata has no value
+     of test-state or a case of test failed, or the expression of jsonata has no value
   2  the command line or a file named on it is wrong
   3  the server refused the request; its code and message are shown
   4  the server cannot be reached
@@ -144,6 +145,8 @@ pub(crate) enum ClientCommand {
     Clock(clock::ClockArgs),
     /// Test one state of a definition, with or without its task; exit code 1 if it fails
     TestState(Box<test_state::TestStateArgs>),
+    /// Run the test cases of workflows, with mocks or real modules, in virtual time; exit code 1 if one fails
+    Test(test::TestArgs),
     /// Try a JSONata expression; exit code 1 if it has no value
     Jsonata(jsonata::JsonataArgs),
     /// Back up, restore, check and move the data of a server that is stopped
@@ -194,6 +197,7 @@ impl ClientCommand {
             | ClientCommand::Secret(_)
             | ClientCommand::Key(_)
             | ClientCommand::Clock(_)
+            | ClientCommand::Test(_)
             | ClientCommand::Jsonata(_)
             | ClientCommand::Store(_)
             | ClientCommand::Completions { .. } => None,
@@ -221,6 +225,7 @@ fn dispatch(client: &Client, output: &mut Output, command: ClientCommand) -> Res
         ClientCommand::Execution(args) => execution::run(client, output, args),
         ClientCommand::Clock(args) => clock::run(client, output, args),
         ClientCommand::TestState(args) => test_state::run(client, output, *args),
+        ClientCommand::Test(args) => test::run(output, &args),
         ClientCommand::Jsonata(args) => jsonata::run(client, output, &args),
         ClientCommand::Store(args) => store::run(output, args),
         ClientCommand::Completions { shell } => {

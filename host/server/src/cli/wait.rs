@@ -93,7 +93,7 @@ fn run_express(
 }
 
 /// Looks at an execution until it is no longer running, and returns its description.
-fn follow(
+pub(super) fn follow(
     client: &Client,
     output: &mut Output,
     arn: &str,
